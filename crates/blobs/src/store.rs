@@ -1,0 +1,65 @@
+//! The one interface to bytes, whatever keeps them.
+
+use std::io;
+use std::ops::Range;
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::Stream;
+use haven_oci::{Algorithm, Digest};
+
+use crate::error::{Error, Kind, Result};
+use crate::upload::Upload;
+
+/// Bytes on their way in or out.
+pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
+/// A place for blobs.
+///
+/// Committed blobs never change: they appear whole under the digest of their content, and vanish whole.
+/// An upload is one caller's at a time; a second one that appends to the same upload is refused or waits.
+#[async_trait]
+pub trait BlobStore: Send + Sync + 'static {
+    /// How long the blob is, or `None` if it is not here.
+    async fn size(&self, digest: &Digest) -> Result<Option<u64>>;
+
+    /// Streams `range` of a blob that should be `size` bytes long. One that turns out shorter is `Corrupt`,
+    /// before a byte of it is sent.
+    async fn read(&self, digest: &Digest, size: u64, range: Range<u64>) -> Result<ByteStream>;
+
+    /// Keeps a small blob (a manifest) at once, if the digest is that of the bytes. Twice is once.
+    async fn put(&self, digest: &Digest, bytes: Bytes) -> Result<()>;
+
+    /// Removes a blob; says whether it was there. Readers that have begun are not disturbed.
+    async fn delete(&self, digest: &Digest) -> Result<bool>;
+
+    /// Opens an upload. Ids are `[a-z0-9-]{1,64}` and are not used twice.
+    async fn begin(&self, id: &str, algorithm: Algorithm) -> Result<Upload>;
+
+    /// Adds `body` to the upload and returns the new size; then these bytes outlive a crash of the machine.
+    ///
+    /// Bytes beyond `upload.size` that an earlier, unacknowledged attempt left behind are dropped first. When the
+    /// body breaks off (`Interrupted`) or the storage gives up, `upload` describes exactly what was kept: save it, and
+    /// the upload can go on. More than `limit` bytes *in the whole upload* is `TooLarge`, and nothing of `body` counts.
+    async fn append(&self, upload: &mut Upload, body: ByteStream, limit: Option<u64>) -> Result<u64>;
+
+    /// Makes the upload the blob `digest` and returns its size. Content that has another digest is dropped
+    /// (`DigestMismatch`). May be repeated after a crash, and by several uploads of the same content.
+    async fn commit(&self, upload: Upload, digest: &Digest) -> Result<u64>;
+
+    /// Drops an upload; an absent one is fine.
+    async fn abort(&self, id: &str) -> Result<()>;
+
+    /// Whether the storage can be written to, right now.
+    async fn check(&self) -> Result<()>;
+}
+
+/// Refuses a range that runs backwards or beyond the end.
+pub(crate) fn check_range(size: u64, range: &Range<u64>) -> Result<()> {
+    if range.start <= range.end && range.end <= size {
+        return Ok(());
+    }
+    let context = format!("bytes {}..{} of a blob of {size} bytes", range.start, range.end);
+    Err(Error::new(Kind::Invalid, context))
+}
