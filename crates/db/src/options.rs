@@ -1,0 +1,85 @@
+//! Which database, and how to reach it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The two engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Where the data are.
+#[derive(Debug, Clone)]
+pub enum Options {
+    Sqlite(SqliteOptions),
+    Postgres(PostgresOptions),
+}
+
+/// An SQLite file.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// The database file; it and its folder are made if they are missing.
+    pub path: PathBuf,
+    /// Read connections. Reads run in place, so more than there are processors gains nothing.
+    pub readers: usize,
+    /// Sync every commit to the disk. Off only in tests: a power cut may then lose the last commits.
+    pub durable: bool,
+    /// How long to wait for the writer or for a reader before [`Kind::Busy`](crate::Kind::Busy).
+    pub wait: Duration,
+    /// After so long without a statement a transaction is taken for forgotten and rolled back.
+    pub idle: Duration,
+}
+
+impl SqliteOptions {
+    /// The defaults, for this file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        let readers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
+        Self {
+            path: path.into(),
+            readers,
+            durable: true,
+            wait: Duration::from_secs(10),
+            idle: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A PostgreSQL server, 13 or newer.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    /// `postgres://user:password@host/name?sslmode=verify-full` or `host=.. user=.. dbname=..`, as libpq takes it,
+    /// with `sslmode`, `sslrootcert`, `sslcert` and `sslkey`.
+    pub url: String,
+    /// The size of the connection pool.
+    pub max_connections: usize,
+    /// How long to wait for a connection before [`Kind::Unavailable`](crate::Kind::Unavailable).
+    pub connect_timeout: Duration,
+    /// The server stops a statement that runs longer.
+    pub statement_timeout: Duration,
+    /// The server ends a connection whose transaction has been idle for longer.
+    pub idle: Duration,
+}
+
+impl PostgresOptions {
+    /// The defaults, for this server.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            max_connections: 20,
+            connect_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(60),
+            idle: Duration::from_secs(30),
+        }
+    }
+}
+
+impl std::fmt::Debug for PostgresOptions {
+    /// Leaves the URL out: it holds the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("max_connections", &self.max_connections)
+            .finish_non_exhaustive()
+    }
+}

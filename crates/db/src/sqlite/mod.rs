@@ -1,0 +1,167 @@
+//! SQLite inside the process: reads in place, writes through one thread.
+
+mod error;
+mod readers;
+mod statement;
+mod writer;
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::oneshot;
+
+use crate::{Answer, Error, Kind, Result, Row, SqliteOptions, Value};
+use error::{closed, failure};
+use readers::Readers;
+use writer::{Request, Step, Work};
+
+/// An open file: readers, and the way to the writer.
+pub(crate) struct Sqlite {
+    readers: Readers,
+    requests: Sender<Request>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    wait: Duration,
+}
+
+impl Sqlite {
+    pub(crate) async fn open(options: SqliteOptions) -> Result<Self> {
+        tokio::task::spawn_blocking(move || Self::open_blocking(&options))
+            .await
+            .map_err(|error| Error::internal("opening the database was interrupted").because(error))?
+    }
+
+    fn open_blocking(options: &SqliteOptions) -> Result<Self> {
+        create(&options.path)?;
+        let writer = open_writer(options)?;
+        let readers =
+            (0..options.readers.max(1)).map(|_| open_reader(&options.path)).collect::<Result<_>>()?;
+        let (requests, thread) = writer::start(writer, options.idle, options.wait)?;
+        Ok(Self {
+            readers: Readers::new(readers, options.wait),
+            requests,
+            thread: Mutex::new(Some(thread)),
+            wait: options.wait,
+        })
+    }
+
+    pub(crate) async fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        match self.readers.query(sql, params).await? {
+            Some(rows) => Ok(rows),
+            None => self.once(sql, params).await.map(|answer| answer.rows),
+        }
+    }
+
+    pub(crate) async fn execute(&self, sql: &str, params: &[Value]) -> Result<u64> {
+        self.once(sql, params).await.map(|answer| answer.changed)
+    }
+
+    async fn once(&self, sql: &str, params: &[Value]) -> Result<Answer> {
+        let (done, answer) = oneshot::channel();
+        let work = Work::new(sql, params);
+        self.requests.send(Request::Once { work, done, since: Instant::now() }).map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    pub(crate) async fn begin(&self) -> Result<SqliteTx> {
+        let (granted, grant) = oneshot::channel();
+        self.requests.send(Request::Begin { granted, since: Instant::now() }).map_err(|_| closed())?;
+        let steps = tokio::time::timeout(self.wait, grant)
+            .await
+            .map_err(|_| Error::new(Kind::Busy, "the writer is busy"))?
+            .map_err(|_| closed())??;
+        Ok(SqliteTx { steps })
+    }
+
+    pub(crate) async fn close(&self) {
+        self.readers.close();
+        let (closed, done) = oneshot::channel();
+        if self.requests.send(Request::Close { closed }).is_ok() {
+            let _ = done.await;
+        }
+        let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+/// The client's end of a transaction that runs on the writer's thread. Dropping it hangs up, and the writer rolls back.
+pub(crate) struct SqliteTx {
+    steps: Sender<Step>,
+}
+
+impl SqliteTx {
+    pub(crate) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Answer> {
+        let (done, answer) = oneshot::channel();
+        self.steps.send(Step::Run { work: Work::new(sql, params), done }).map_err(|_| forgotten())?;
+        answer.await.map_err(|_| forgotten())?
+    }
+
+    pub(crate) async fn batch(&mut self, sql: &str) -> Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.steps.send(Step::Run { work: Work::batch(sql), done }).map_err(|_| forgotten())?;
+        answer.await.map_err(|_| forgotten())?.map(drop)
+    }
+
+    pub(crate) async fn commit(self) -> Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.steps.send(Step::Commit { done }).map_err(|_| forgotten())?;
+        answer.await.map_err(|_| forgotten())?
+    }
+}
+
+/// The writer no longer listens: it has waited too long for us, or it is gone.
+fn forgotten() -> Error {
+    Error::unavailable("the transaction was rolled back because it stood idle or the database was closed")
+}
+
+/// Makes the file, readable for nobody else: it holds password hashes.
+fn create(path: &Path) -> Result<()> {
+    let cannot = |error: std::io::Error| {
+        Error::unavailable(format!("cannot create {}", path.display())).because(error)
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(cannot)?;
+    }
+    let mut file = std::fs::OpenOptions::new();
+    file.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    file.open(path).map(drop).map_err(cannot)
+}
+
+fn open_writer(options: &SqliteOptions) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let synchronous = if options.durable { "FULL" } else { "OFF" };
+    let prepare = || {
+        let conn = Connection::open_with_flags(&options.path, flags)?;
+        conn.busy_timeout(BUSY)?;
+        conn.pragma_update(None, "journal_mode", "WAL")?;
+        conn.pragma_update(None, "synchronous", synchronous)?;
+        conn.pragma_update(None, "foreign_keys", "ON")?;
+        conn.pragma_update(None, "cache_size", "-4096")?;
+        conn.pragma_update(None, "journal_size_limit", "67108864")?;
+        conn.set_prepared_statement_cache_capacity(256);
+        Ok(conn)
+    };
+    prepare().map_err(failure)
+}
+
+fn open_reader(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let prepare = || {
+        let conn = Connection::open_with_flags(path, flags)?;
+        conn.busy_timeout(BUSY)?;
+        conn.pragma_update(None, "cache_size", "-2048")?;
+        conn.set_prepared_statement_cache_capacity(256);
+        Ok(conn)
+    };
+    prepare().map_err(failure)
+}
+
+/// How long SQLite itself waits for a lock of another process.
+const BUSY: Duration = Duration::from_secs(5);
