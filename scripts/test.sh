@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# The whole test, from a fresh clone on:  scripts/test.sh
+#
+# Sources, crates on both databases, the release build, real clients against the real program, a breath of fuzzing.
+# Every step prints how long it took. What it starts it ends; what it installs is installed by setup.sh and
+# e2e/install.sh.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# A machine that builds once and is thrown away gains nothing from incremental builds.
+[ -z "${CI:-}" ] || export CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never
+PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+
+began=$SECONDS
+times=()
+clients=
+clients_log=$(mktemp)
+
+end() {
+  local status=$?
+  if [ -n "$clients" ]; then
+    kill -- "-$clients" 2>/dev/null || true
+    wait "$clients" 2>/dev/null || true
+  fi
+  rm -f "$clients_log"
+  echo
+  [ "${#times[@]}" = 0 ] || printf '%s\n' "${times[@]}"
+  if [ "$status" = 0 ]; then echo "all good after $((SECONDS - began)) s"; else echo "FAILED after $((SECONDS - began)) s"; fi
+}
+trap end EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+step() {
+  local name=$1 from=$SECONDS status=0
+  shift
+  printf '\n=== %s\n' "$name"
+  "$@" </dev/null || status=$?
+  times+=("$(printf '%5d s  %s' "$((SECONDS - from))" "$name")")
+  [ "$status" = 0 ] || echo "=== $name: failed with status $status" >&2
+  return "$status"
+}
+
+# The clients are mostly downloads and one long build; at low priority they fill the gaps that Cargo leaves.
+start_clients() {
+  set -m
+  nice -n 15 e2e/install.sh >"$clients_log" 2>&1 </dev/null &
+  clients=$!
+  set +m
+}
+
+clients_ready() {
+  local status=0
+  wait "$clients" || status=$?
+  clients=
+  cat "$clients_log"
+  return "$status"
+}
+
+has_nightly() { rustup toolchain list 2>/dev/null | grep -q '^nightly'; }
+
+step 'set-up' scripts/setup.sh test
+start_clients
+step 'sources' scripts/check.sh
+step 'tests on SQLite' env -u HAVEN_TEST_POSTGRES cargo test --workspace --locked -q
+step 'tests on PostgreSQL' scripts/with-postgres.sh cargo test --workspace --locked -q
+step 'release build' cargo build --release --locked -q -p haven-server
+step 'clients' clients_ready
+step 'real clients' e2e/run.sh
+if has_nightly; then
+  step 'fuzzing' fuzz/run.sh 5
+fi

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Runs a command with a throw-away PostgreSQL:  scripts/with-postgres.sh COMMAND [ARGUMENT…]
+#
+# The cluster lives in a temporary folder, listens on a free port of loopback and belongs to an unprivileged user. The
+# command finds it as HAVEN_TEST_POSTGRES (postgres://…, a superuser who may create databases). Its exit status is
+# ours; the server is ended by its process id and the folder removed, however the command ends. Nothing in it
+# survives, so it does without fsync.
+set -euo pipefail
+
+[ $# -gt 0 ] || { echo "usage: $0 COMMAND [ARGUMENT…]" >&2 && exit 2; }
+
+# Debian keeps the server's programs off the path, one folder for each version.
+initdb=$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1 || command -v initdb || true)
+bin=$(dirname "$(readlink -f "${initdb:-/}")")
+[ -x "$bin/initdb" ] || { echo "with-postgres: no PostgreSQL server here; scripts/setup.sh test installs one" >&2 && exit 1; }
+
+folder=$(mktemp -d "${TMPDIR:-/tmp}/haven-postgres.XXXXXX")
+server=
+
+# shellcheck disable=SC2317 # called by the trap
+end() {
+  if [ -n "$server" ]; then
+    kill -INT "$server" 2>/dev/null || true # fast shutdown: does not wait for clients
+    wait "$server" 2>/dev/null || true
+  fi
+  rm -rf "$folder"
+}
+trap end EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# PostgreSQL refuses to run as root. The server dies with us even when nothing is left to run the trap.
+as_owner=(setpriv --pdeathsig INT)
+if [ "$(id -u)" = 0 ]; then
+  owner=postgres
+  id -u "$owner" >/dev/null 2>&1 || owner=nobody
+  chown "$owner" "$folder"
+  as_owner+=(--reuid "$owner" --regid "$(id -g "$owner")" --clear-groups)
+fi
+
+cd "$folder"
+"${as_owner[@]}" "$bin/initdb" -D "$folder/data" -U haven -A trust -E UTF8 --locale=C --no-sync >"$folder/initdb.log" 2>&1 || {
+  cat "$folder/initdb.log" >&2
+  exit 1
+}
+
+# A port can be taken between the look and the start, so there are several tries.
+answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+start() {
+  local port=$1
+  "${as_owner[@]}" "$bin/postgres" -D "$folder/data" -p "$port" -k "$folder" \
+    -c listen_addresses=127.0.0.1 -c max_connections=400 -c shared_buffers=64MB \
+    -c fsync=off -c synchronous_commit=off -c full_page_writes=off >"$folder/server.log" 2>&1 </dev/null &
+  server=$!
+  for _ in $(seq 150); do
+    kill -0 "$server" 2>/dev/null || break
+    # The file has a ready line once the server takes connections.
+    [ "$(sed -n 8p "$folder/data/postmaster.pid" 2>/dev/null | tr -d ' ')" = ready ] && return 0
+    sleep 0.1
+  done
+  wait "$server" || true
+  server=
+  return 1
+}
+
+for _ in 1 2 3 4 5; do
+  port=$((20000 + RANDOM % 12000))
+  answers "$port" && continue
+  if start "$port"; then
+    break
+  fi
+done
+[ -n "$server" ] || {
+  tail -n 20 "$folder/server.log" >&2
+  exit 1
+}
+
+cd "$OLDPWD"
+"$bin/createdb" -h 127.0.0.1 -p "$port" -U haven haven
+status=0
+HAVEN_TEST_POSTGRES="postgres://haven@127.0.0.1:$port/haven" "$@" || status=$?
+exit "$status"
