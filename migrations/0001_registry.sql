@@ -159,12 +159,15 @@ CREATE TABLE project_blob (
 );
 CREATE INDEX project_blob_digest ON project_blob (digest);
 
+-- What an artifact needs. The key to project_blob means that no link can go while an artifact needs it.
 CREATE TABLE artifact_blob (
     artifact_id BIGINT NOT NULL REFERENCES artifact (id),
+    project_id  BIGINT NOT NULL,
     digest      TEXT   NOT NULL,
-    PRIMARY KEY (artifact_id, digest)
+    PRIMARY KEY (artifact_id, digest),
+    FOREIGN KEY (project_id, digest) REFERENCES project_blob (project_id, digest)
 );
-CREATE INDEX artifact_blob_digest ON artifact_blob (digest);
+CREATE INDEX artifact_blob_link ON artifact_blob (project_id, digest);
 
 -- Upload sessions: any replica can take the next request of one.
 CREATE TABLE upload (

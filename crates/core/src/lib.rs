@@ -1,1 +1,18 @@
-//! haven-core
+//! Haven's rules: one folder for each capability.
+//!
+//! An *operation* is public, takes the [`App`] and a grant, and commits one transaction. A *step* is private to the
+//! crate, takes a transaction, and is how capabilities compose. Nothing here knows HTTP, the environment or SQL engines.
+
+pub mod access;
+mod app;
+pub mod catalog;
+mod error;
+pub mod identity;
+pub mod projects;
+pub mod registry;
+pub mod settings;
+pub mod system;
+pub mod token;
+
+pub use app::{App, Options};
+pub use error::{Code, Error, Result};

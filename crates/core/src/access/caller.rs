@@ -1,0 +1,95 @@
+//! Who is asking, once credentials have been checked.
+
+use super::policy::{Action, Resource};
+use crate::projects::Project;
+use crate::{Code, Error};
+use haven_db::Timestamp;
+
+/// Tokens may be this much older than the project they are for, so that clocks of replicas may differ.
+const LEEWAY_SECONDS: i64 = 60;
+
+/// The identity behind a request.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// Nobody, or somebody whose credentials did not hold.
+    Anonymous,
+    /// A user with a password.
+    Person(Person),
+    /// The bearer of a token of the token service; it has rights in `/v2` only.
+    Token(TokenCaller),
+}
+
+/// A user account as far as rights are concerned.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub id: i64,
+    pub username: String,
+    pub sysadmin: bool,
+}
+
+/// What a bearer token says.
+#[derive(Clone, Debug)]
+pub struct TokenCaller {
+    /// Empty when the token was issued to nobody.
+    pub subject: String,
+    pub issued_at: Timestamp,
+    /// The token's time is over; only an open upload session still honours it.
+    pub expired: bool,
+    pub access: Vec<TokenAccess>,
+}
+
+/// Authority over one project, as granted when the token was issued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenAccess {
+    pub project: String,
+    pub actions: Vec<String>,
+}
+
+impl Caller {
+    /// Whether this is an administrator of the whole installation. A token never is.
+    pub fn is_sysadmin(&self) -> bool {
+        matches!(self, Self::Person(person) if person.sysadmin)
+    }
+
+    /// The name that is kept with what the caller does; empty for nobody.
+    pub fn actor(&self) -> String {
+        match self {
+            Self::Anonymous => String::new(),
+            Self::Person(person) => person.username.clone(),
+            Self::Token(token) => token.subject.clone(),
+        }
+    }
+
+    /// How a missing permission is answered: an anonymous caller may log in, a known one may not.
+    pub fn refusal(&self) -> Error {
+        match self {
+            Self::Anonymous => Error::new(Code::Unauthorized, "unauthorized"),
+            Self::Person(person) => Error::new(Code::Forbidden, person.username.clone()),
+            Self::Token(token) => Error::new(Code::Forbidden, token.subject.clone()),
+        }
+    }
+}
+
+impl TokenCaller {
+    /// Whether the token covers an action on the project's repositories. A token from before the project was created
+    /// (an earlier project of the same name) covers nothing, and neither does an expired one.
+    pub(super) fn may(&self, project: &Project, resource: Resource, action: Action) -> bool {
+        !self.expired && self.covers(project, resource, action)
+    }
+
+    /// As `may`, whatever the token's age.
+    pub(crate) fn covers(&self, project: &Project, resource: Resource, action: Action) -> bool {
+        let recreated = self.issued_at.as_secs() + LEEWAY_SECONDS < project.created_at.as_secs();
+        if recreated || resource != Resource::Repository {
+            return false;
+        }
+        // The last entry of a project counts.
+        let Some(entry) = self.access.iter().rev().find(|entry| entry.project == project.name.as_str()) else {
+            return false;
+        };
+        entry.actions.iter().any(|granted| match granted.as_str() {
+            "*" => matches!(action, Action::Pull | Action::Push | Action::Delete),
+            granted => granted == action.as_str(),
+        })
+    }
+}

@@ -1,0 +1,97 @@
+//! Who may do what. One table is the whole policy; only this module can make a [`Grant`].
+//!
+//! An operation that needs a permission takes a grant of it, so it cannot be called without the check. Whether a caller
+//! learns that a project exists is decided here too: permission comes before existence (identity.md §1.2).
+
+mod caller;
+mod grant;
+mod policy;
+#[cfg(test)]
+mod tests;
+
+pub use caller::{Caller, Person, TokenAccess, TokenCaller};
+pub use grant::{Grant, SystemGrant, permissions};
+pub use policy::{Action, Resource, Role};
+
+use crate::projects::{self, Project};
+use crate::{App, Code, Error, Result};
+use grant::Permission;
+use haven_oci::ProjectName;
+
+/// Asks for one permission on a project given by name.
+///
+/// # Errors
+/// `Unauthorized` for an anonymous caller who may not, `Forbidden` for anybody else; `NotFound` only for a caller
+/// whose right does not depend on the project.
+pub async fn require<P: Permission>(app: &App, caller: &Caller, project: &ProjectName) -> Result<Grant<P>> {
+    let found = projects::by_name(app, project).await?;
+    decide(app, caller, found, || format!("project {project} not found")).await
+}
+
+/// Asks for one permission on a project given by id.
+///
+/// # Errors
+/// As [`require`].
+pub async fn require_by_id<P: Permission>(app: &App, caller: &Caller, project: i64) -> Result<Grant<P>> {
+    let found = projects::by_id(app, project).await?;
+    decide(app, caller, found, || format!("project {project} not found")).await
+}
+
+async fn decide<P: Permission>(
+    app: &App,
+    caller: &Caller,
+    project: Option<Project>,
+    missing: impl Fn() -> String,
+) -> Result<Grant<P>> {
+    let Some(project) = project else {
+        return Err(if caller.is_sysadmin() { Error::not_found(missing()) } else { caller.refusal() });
+    };
+    if !may(app, caller, &project, P::RESOURCE, P::ACTION).await? {
+        return Err(caller.refusal());
+    }
+    Ok(Grant::new(project, caller.actor()))
+}
+
+/// Whether a caller may do one thing in one project.
+///
+/// # Errors
+/// Only when the database fails.
+pub async fn may(
+    app: &App,
+    caller: &Caller,
+    project: &Project,
+    resource: Resource,
+    action: Action,
+) -> Result<bool> {
+    match caller {
+        Caller::Token(token) => Ok(token.may(project, resource, action)),
+        Caller::Person(person) if person.sysadmin => Ok(action != Action::ScannerPull),
+        Caller::Person(person) => {
+            if project.public && policy::public_may(resource, action) {
+                return Ok(true);
+            }
+            let roles = projects::roles_of(app, project.id, person.id).await?;
+            Ok(roles.iter().any(|role| policy::role_may(*role, resource, action)))
+        }
+        Caller::Anonymous => Ok(project.public && policy::public_may(resource, action)),
+    }
+}
+
+/// Asks for a permission on the whole system, which only administrators have.
+///
+/// # Errors
+/// `Unauthorized` or `Forbidden`; the message of the latter is the caller's name, as clients expect.
+pub fn require_system(caller: &Caller) -> Result<SystemGrant> {
+    if caller.is_sysadmin() { Ok(SystemGrant::new(caller.actor())) } else { Err(caller.refusal()) }
+}
+
+/// Asks only that the caller is somebody.
+///
+/// # Errors
+/// `Unauthorized` for an anonymous caller.
+pub fn require_person(caller: &Caller) -> Result<&Person> {
+    match caller {
+        Caller::Person(person) => Ok(person),
+        Caller::Anonymous | Caller::Token(_) => Err(Error::new(Code::Unauthorized, "unauthorized")),
+    }
+}

@@ -1,0 +1,87 @@
+//! The application's one value: what every operation is handed instead of globals.
+
+use crate::identity::Passwords;
+use crate::registry::ManifestCache;
+use crate::settings::Settings;
+use crate::token::{self, Tokens};
+use crate::{Result, identity, projects, system};
+use haven_blobs::BlobStore;
+use haven_db::{Clock, Db};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::task::TaskTracker;
+
+/// What the application is built from.
+pub struct Options {
+    pub db: Db,
+    pub blobs: Arc<dyn BlobStore>,
+    pub clock: Clock,
+    /// 32 bytes, the same on every replica of one installation; encrypts what is secret in the database.
+    pub secret_key: [u8; 32],
+    /// PKCS#1 or PKCS#8 PEM of the RSA key that signs tokens; none: one is made and kept in the database.
+    pub signing_key_pem: Option<String>,
+    /// How long a failed log-in is delayed. Harbor's 1.5 s outside tests.
+    pub login_delay: Duration,
+    /// The name of the storage back end, as `GET /systeminfo` tells it.
+    pub storage_name: &'static str,
+}
+
+/// Everything an operation may use.
+pub struct App {
+    pub(crate) db: Db,
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) clock: Clock,
+    pub(crate) settings: Settings,
+    pub(crate) passwords: Passwords,
+    pub(crate) tokens: Tokens,
+    pub(crate) manifests: ManifestCache,
+    pub(crate) health: system::Health,
+    pub(crate) storage_name: &'static str,
+    /// Work that must end before the process does, even when its client has gone.
+    pub tasks: TaskTracker,
+}
+
+impl App {
+    /// Builds the application on a migrated database, loading or making the key that signs tokens.
+    ///
+    /// # Errors
+    /// When the database fails, or when its keys were encrypted with another secret key.
+    pub async fn new(options: Options) -> Result<Self> {
+        let tokens = token::load(&options).await?;
+        Ok(Self {
+            settings: Settings::default(),
+            passwords: Passwords::new(options.login_delay)?,
+            tokens,
+            manifests: ManifestCache::default(),
+            health: system::Health::default(),
+            storage_name: options.storage_name,
+            tasks: TaskTracker::new(),
+            db: options.db,
+            blobs: options.blobs,
+            clock: options.clock,
+        })
+    }
+
+    /// The clock that dates everything.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Completes a new installation: times of the first rows, and the administrator's password if none is set yet.
+    /// Returns whether that password was set now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn first_start(&self, admin_password: &str) -> Result<bool> {
+        projects::date_first(self).await?;
+        identity::set_first_password(self, admin_password).await
+    }
+
+    /// Whether the administrator still has no password.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn needs_first_password(&self) -> Result<bool> {
+        identity::needs_first_password(self).await
+    }
+}

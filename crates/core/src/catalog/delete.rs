@@ -1,0 +1,79 @@
+//! Removing artifacts (artifacts.md §2.8), and the steps that removal is made of.
+
+use super::sql;
+use crate::access::{Grant, permissions::DeleteArtifact};
+use crate::{App, Code, Error, Result};
+use haven_db::{Timestamp, Tx, params};
+use haven_oci::{Digest, Reference, RepositoryName, TagName};
+
+/// Deletes the artifact that a tag or digest names, with all its tags, what hangs on it, and the children that nothing
+/// else holds.
+///
+/// # Errors
+/// `NotFound`; `Referenced` when an index contains it.
+pub async fn delete_artifact(
+    app: &App,
+    grant: &Grant<DeleteArtifact>,
+    repository: &RepositoryName,
+    reference: &Reference,
+) -> Result<()> {
+    let now = app.clock.now();
+    let unknown = || super::artifacts::unknown(repository, reference);
+    let mut tx = app.db.begin().await?;
+    let locked = super::lock_repository(&mut tx, grant.project.id, repository, now).await?;
+    let id = locked.ok_or_else(unknown)?;
+    let artifact = match reference {
+        Reference::Digest(digest) => artifact_by_digest(&mut tx, id, digest).await?,
+        Reference::Tag(tag) => match tx.query_opt(sql::ARTIFACT_BY_TAG, params![id, tag.as_str()]).await? {
+            Some(row) => Some(row.get(0)?),
+            None => None,
+        },
+    };
+    remove_artifact(&mut tx, id, artifact.ok_or_else(unknown)?, now).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The artifact of a digest.
+pub(crate) async fn artifact_by_digest(tx: &mut Tx, repository: i64, digest: &Digest) -> Result<Option<i64>> {
+    let row = tx.query_opt(sql::ARTIFACT_BY_DIGEST, params![repository, digest.as_str()]).await?;
+    Ok(row.map(|row| row.get(0)).transpose()?)
+}
+
+/// Takes a tag away and returns what it named.
+pub(crate) async fn remove_tag(tx: &mut Tx, repository: i64, tag: &TagName) -> Result<Option<i64>> {
+    let row = tx.query_opt(sql::REMOVE_TAG, params![repository, tag.as_str()]).await?;
+    Ok(row.map(|row| row.get(0)).transpose()?)
+}
+
+/// Removes an artifact and everything that is there only for it.
+///
+/// # Errors
+/// `Referenced` when an index contains it.
+pub(crate) async fn remove_artifact(tx: &mut Tx, repository: i64, artifact: i64, now: Timestamp) -> Result<()> {
+    if tx.query_opt(sql::PARENTS, params![artifact]).await?.is_some() {
+        return Err(Error::new(Code::Referenced, "the deleting artifact is referenced by others"));
+    }
+    let mut change = 0i64;
+    let mut doomed = vec![artifact];
+    while let Some(next) = doomed.pop() {
+        for row in tx.query(sql::ACCESSORIES_ON, params![next]).await? {
+            doomed.push(row.get(0)?);
+        }
+        let children = tx.query(sql::CHILDREN, params![next]).await?;
+        for statement in sql::DELETE_ARTIFACT {
+            tx.execute(statement, params![next]).await?;
+        }
+        // An accessory of two subjects may have gone with the other one.
+        if let Some(row) = tx.query_opt(sql::DELETE_ARTIFACT_ROW, params![next]).await? {
+            change -= i64::from(row.get::<bool>(0)?);
+        }
+        for child in children {
+            let child: i64 = child.get(0)?;
+            if tx.query_opt(sql::ORPHANED, params![child]).await?.is_some() {
+                doomed.push(child);
+            }
+        }
+    }
+    tx.execute(sql::COUNT_ARTIFACTS, params![repository, change, now]).await?;
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! The artifact model: repositories, artifacts, tags, and what hangs on what (artifacts.md §2).
+//!
+//! Owns `repository`, `artifact`, `artifact_reference`, `artifact_blob`, `tag` and `accessory`. Every write takes the
+//! repository's row first, so that writes to one repository come one after the other and in one order.
+
+mod artifacts;
+mod class;
+mod delete;
+mod push;
+mod repositories;
+mod sql;
+mod tags;
+
+pub use artifacts::{Accessory, Artifact, Include, Reference, accessories, artifact, list_artifacts};
+pub use class::Class;
+pub use delete::delete_artifact;
+pub use repositories::{
+    Repository, delete_repository, describe_repository, list_all_repositories, list_repositories, repository,
+};
+pub use tags::{Tag, create_tag, delete_tag, list_tags};
+
+pub(crate) use delete::{artifact_by_digest, remove_artifact, remove_tag};
+pub(crate) use push::{
+    NewArtifact, attach, children, lock_repository, missing, open_repository, put_artifact, put_tag, relist,
+};

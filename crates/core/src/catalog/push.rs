@@ -1,0 +1,194 @@
+//! The steps of a push inside its transaction.
+
+use super::class::Class;
+use super::sql;
+use crate::{Code, Error, Result};
+use haven_db::{Timestamp, Tx, params};
+use haven_oci::{Digest, Manifest, ManifestKind, RepositoryName, TagName};
+use std::collections::HashSet;
+
+/// A manifest on its way to become an artifact.
+pub(crate) struct NewArtifact<'a> {
+    pub(crate) project_id: i64,
+    pub(crate) repository_id: i64,
+    pub(crate) digest: &'a Digest,
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) class: &'a Class,
+    pub(crate) children: &'a [Child],
+}
+
+/// An artifact that an index contains.
+#[derive(Clone, Debug)]
+pub(crate) struct Child {
+    pub(crate) id: i64,
+    size: i64,
+}
+
+/// The repository's id; made if it is new. Holds its row until the transaction ends.
+pub(crate) async fn open_repository(
+    tx: &mut Tx,
+    project: i64,
+    name: &RepositoryName,
+    now: Timestamp,
+) -> Result<i64> {
+    Ok(tx.query_one(sql::OPEN_REPOSITORY, params![project, name.as_str(), now]).await?.get(0)?)
+}
+
+/// The repository's id, with its row held until the transaction ends; none if there is no such repository.
+pub(crate) async fn lock_repository(
+    tx: &mut Tx,
+    project: i64,
+    name: &RepositoryName,
+    now: Timestamp,
+) -> Result<Option<i64>> {
+    let row = tx.query_opt(sql::LOCK_REPOSITORY, params![project, name.as_str(), now]).await?;
+    Ok(row.map(|row| row.get(0)).transpose()?)
+}
+
+/// The refusal of a manifest that names what the repository does not have: one error for each digest.
+pub(crate) fn missing<'a>(digests: impl Iterator<Item = &'a Digest>) -> Error {
+    let digests: Vec<&str> = digests.map(Digest::as_str).collect();
+    Error::new(Code::ManifestBlobUnknown, "blob unknown to registry").detail(serde_json::json!(digests))
+}
+
+/// The artifacts that an index names, in its order.
+///
+/// # Errors
+/// `ManifestBlobUnknown` for those that the repository does not have.
+pub(crate) async fn children(tx: &mut Tx, repository: i64, manifest: &Manifest) -> Result<Vec<Child>> {
+    let mut children = Vec::with_capacity(manifest.manifests.len());
+    let mut absent = Vec::new();
+    for child in &manifest.manifests {
+        match tx.query_opt(sql::ARTIFACT_BY_DIGEST, params![repository, child.digest.as_str()]).await? {
+            Some(row) => children.push(Child { id: row.get(0)?, size: row.get(1)? }),
+            None => absent.push(&child.digest),
+        }
+    }
+    if absent.is_empty() { Ok(children) } else { Err(missing(absent.into_iter())) }
+}
+
+/// The artifact's id; made with all that it refers to if it is new.
+pub(crate) async fn put_artifact(tx: &mut Tx, new: &NewArtifact<'_>, now: Timestamp) -> Result<i64> {
+    if let Some(row) = tx.query_opt(sql::ARTIFACT_BY_DIGEST, params![new.repository_id, new.digest.as_str()]).await? {
+        return Ok(row.get(0)?);
+    }
+    let text = |value: &serde_json::Value| value.to_string();
+    let inserted = tx
+        .query_one(sql::INSERT_ARTIFACT, params![
+            new.project_id,
+            new.repository_id,
+            new.digest.as_str(),
+            new.class.kind.as_str(),
+            new.class.media_type.as_str(),
+            new.class.artifact_type.as_str(),
+            new.manifest.media_type.as_str(),
+            to_i64(new.manifest.size)?,
+            size(new)?,
+            new.class.icon,
+            text(&serde_json::json!(new.manifest.annotations)),
+            text(&serde_json::json!(new.class.extra_attrs)),
+            now,
+        ])
+        .await?;
+    let id: i64 = inserted.get(0)?;
+    link(tx, new, id).await?;
+    Ok(id)
+}
+
+/// What the artifact needs: its own bytes, its blobs, its children.
+async fn link(tx: &mut Tx, new: &NewArtifact<'_>, id: i64) -> Result<()> {
+    let mut needed = HashSet::from([new.digest.as_str()]);
+    needed.extend(new.manifest.blobs().map(|blob| blob.digest.as_str()));
+    for digest in needed {
+        // Foreign layers may have no blob here; the statement links only what the project has.
+        tx.execute(sql::INSERT_ARTIFACT_BLOB, params![id, new.project_id, digest]).await?;
+    }
+    for (position, (child, descriptor)) in new.children.iter().zip(&new.manifest.manifests).enumerate() {
+        let json = |value: serde_json::Value| if value.is_null() { String::new() } else { value.to_string() };
+        let platform = json(serde_json::json!(descriptor.platform));
+        let annotations = (!descriptor.annotations.is_empty()).then(|| serde_json::json!(descriptor.annotations));
+        let urls = (!descriptor.urls.is_empty()).then(|| serde_json::json!(descriptor.urls));
+        tx.execute(sql::INSERT_REFERENCE, params![
+            id,
+            i64::try_from(position).unwrap_or(i64::MAX),
+            child.id,
+            descriptor.digest.as_str(),
+            platform,
+            json(annotations.unwrap_or_default()),
+            json(urls.unwrap_or_default()),
+        ])
+        .await?;
+    }
+    Ok(())
+}
+
+/// Manifest and all that it refers to, in bytes.
+fn size(new: &NewArtifact<'_>) -> Result<i64> {
+    let own = to_i64(new.manifest.size)?;
+    let rest = match new.manifest.kind {
+        ManifestKind::Image => new.manifest.blobs().try_fold(0i64, |sum, blob| {
+            to_i64(blob.size).map(|size| sum.saturating_add(size))
+        })?,
+        ManifestKind::Index => new.children.iter().fold(0i64, |sum, child| sum.saturating_add(child.size)),
+    };
+    Ok(own.saturating_add(rest))
+}
+
+fn to_i64(size: u64) -> Result<i64> {
+    i64::try_from(size).map_err(|_| Error::new(Code::ManifestInvalid, "a size in the manifest is out of range"))
+}
+
+/// Points a tag at an artifact; its push time changes only when the tag is new or moves.
+pub(crate) async fn put_tag(
+    tx: &mut Tx,
+    repository: i64,
+    artifact: i64,
+    tag: &TagName,
+    now: Timestamp,
+) -> Result<()> {
+    let moved_from = tx.query_opt(sql::TAG, params![repository, tag.as_str()]).await?;
+    tx.execute(sql::PUT_TAG, params![repository, artifact, tag.as_str(), now]).await?;
+    if let Some(row) = moved_from {
+        let before: i64 = row.get(1)?;
+        if before != artifact {
+            relist(tx, repository, before, &[], now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Records what the artifact hangs on, and tells those that already hang on it that it is here.
+pub(crate) async fn attach(
+    tx: &mut Tx,
+    new: &NewArtifact<'_>,
+    artifact: i64,
+    tag: Option<&TagName>,
+    now: Timestamp,
+) -> Result<()> {
+    if let Some(attachment) = new.class.attachment(new.manifest, tag) {
+        let subject = attachment.subject.as_str();
+        let row = params![artifact, new.repository_id, subject, attachment.kind, now];
+        tx.execute(sql::INSERT_ACCESSORY, row).await?;
+        tx.execute(sql::MARK_ACCESSORY, params![artifact]).await?;
+    }
+    tx.execute(sql::RESOLVE_SUBJECT, params![artifact, new.repository_id, new.digest.as_str()]).await?;
+    Ok(())
+}
+
+/// Brings up to date whether an artifact and its children belong in lists, and the repository's count of those that do.
+pub(crate) async fn relist(
+    tx: &mut Tx,
+    repository: i64,
+    artifact: i64,
+    children: &[Child],
+    now: Timestamp,
+) -> Result<()> {
+    let mut change = 0i64;
+    for id in std::iter::once(artifact).chain(children.iter().map(|child| child.id)) {
+        if let Some(row) = tx.query_opt(sql::RELIST, params![id]).await? {
+            change += if row.get::<bool>(0)? { 1 } else { -1 };
+        }
+    }
+    tx.execute(sql::COUNT_ARTIFACTS, params![repository, change, now]).await?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! Repositories over REST (artifacts.md §2.7).
+
+use super::sql;
+use crate::access::{
+    Caller, Grant,
+    permissions::{DeleteRepository, ListRepositories, ReadRepository, UpdateRepository},
+};
+use crate::{App, Error, Result};
+use haven_db::list::{Column, Kind, Query, Select};
+use haven_db::{Timestamp, params};
+use haven_oci::RepositoryName;
+
+/// A repository as lists show it.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    pub id: i64,
+    pub project_id: i64,
+    /// With the project.
+    pub name: String,
+    pub description: String,
+    pub artifact_count: i64,
+    pub pull_count: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+const COLUMNS: &[Column] = &[
+    Column { key: "id", sql: "r.id", kind: Kind::Int, sortable: true },
+    Column { key: "repository_id", sql: "r.id", kind: Kind::Int, sortable: true },
+    Column { key: "project_id", sql: "r.project_id", kind: Kind::Int, sortable: true },
+    Column { key: "name", sql: "r.name", kind: Kind::Text, sortable: true },
+    Column { key: "description", sql: "r.description", kind: Kind::Text, sortable: false },
+    Column { key: "artifact_count", sql: "r.artifact_count", kind: Kind::Int, sortable: true },
+    Column { key: "pull_count", sql: "r.pull_count", kind: Kind::Int, sortable: true },
+    Column { key: "creation_time", sql: "r.created_at", kind: Kind::Time, sortable: true },
+    Column { key: "update_time", sql: "r.updated_at", kind: Kind::Time, sortable: true },
+];
+const NEWEST_FIRST: &str = "r.created_at DESC, r.id DESC";
+
+/// The repositories of a project, newest first, with their number.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_repositories(
+    app: &App,
+    grant: &Grant<ListRepositories>,
+    query: &Query,
+) -> Result<(Vec<Repository>, i64)> {
+    let select = Select::new(sql::REPOSITORY_COLUMNS, "FROM repository r").filter("r.project_id = ?", grant.project.id);
+    page(app, select, query).await
+}
+
+/// The repositories of all projects whose repositories the caller may see.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_all_repositories(app: &App, caller: &Caller, query: &Query) -> Result<(Vec<Repository>, i64)> {
+    let select = Select::new(sql::REPOSITORY_COLUMNS, "FROM repository r");
+    let select = match caller {
+        Caller::Person(person) if person.sysadmin => select,
+        Caller::Person(person) => select.filter(sql::VISIBLE_TO, person.id),
+        Caller::Anonymous | Caller::Token(_) => select.filter_many(sql::VISIBLE_TO_ALL, Vec::new()),
+    };
+    page(app, select, query).await
+}
+
+async fn page(app: &App, select: Select, query: &Query) -> Result<(Vec<Repository>, i64)> {
+    let (rows, total) = select.apply(COLUMNS, query).default_order(NEWEST_FIRST).fetch_page(&app.db).await?;
+    Ok((rows.iter().map(sql::repository).collect::<Result<_>>()?, total))
+}
+
+fn unknown(name: &RepositoryName) -> Error {
+    Error::not_found(format!("repository {name} not found"))
+}
+
+/// One repository.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn repository(app: &App, grant: &Grant<ReadRepository>, name: &RepositoryName) -> Result<Repository> {
+    let row = app.db.query_opt(sql::ONE_REPOSITORY, params![grant.project.id, name.as_str()]).await?;
+    sql::repository(&row.ok_or_else(|| unknown(name))?)
+}
+
+/// Changes what a repository says of itself.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn describe_repository(
+    app: &App,
+    grant: &Grant<UpdateRepository>,
+    name: &RepositoryName,
+    description: &str,
+) -> Result<()> {
+    let row = params![grant.project.id, name.as_str(), description, app.clock.now()];
+    match app.db.execute(sql::DESCRIBE_REPOSITORY, row).await? {
+        0 => Err(unknown(name)),
+        _ => Ok(()),
+    }
+}
+
+/// Deletes a repository with all its artifacts.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn delete_repository(app: &App, grant: &Grant<DeleteRepository>, name: &RepositoryName) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let locked = super::lock_repository(&mut tx, grant.project.id, name, now).await?;
+    let id = locked.ok_or_else(|| unknown(name))?;
+    loop {
+        let artifacts = tx.query(sql::ARTIFACTS_IN, params![id]).await?;
+        if artifacts.is_empty() {
+            break;
+        }
+        for row in artifacts {
+            super::remove_artifact(&mut tx, id, row.get(0)?, now).await?;
+        }
+    }
+    tx.execute(sql::DELETE_REPOSITORY, params![id]).await?;
+    Ok(tx.commit().await?)
+}

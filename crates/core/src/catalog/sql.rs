@@ -1,0 +1,215 @@
+//! Statements and rows of the artifact model.
+
+use super::{Accessory, Artifact, Reference, Repository, Tag};
+use crate::Result;
+use haven_db::{Row, Timestamp};
+use serde_json::Value;
+
+pub(super) const OPEN_REPOSITORY: &str = "INSERT INTO repository (project_id, name, created_at, updated_at)
+    VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO UPDATE SET updated_at = excluded.updated_at RETURNING id";
+
+pub(super) const LOCK_REPOSITORY: &str =
+    "UPDATE repository SET updated_at = $3 WHERE project_id = $1 AND name = $2 RETURNING id";
+
+pub(super) const ARTIFACT_BY_DIGEST: &str =
+    "SELECT id, size FROM artifact WHERE repository_id = $1 AND digest = $2";
+
+pub(super) const ARTIFACT_BY_TAG: &str =
+    "SELECT artifact_id FROM tag WHERE repository_id = $1 AND name = $2";
+
+pub(super) const INSERT_ARTIFACT: &str =
+    "INSERT INTO artifact (project_id, repository_id, digest, type, media_type, artifact_type, manifest_media_type,
+        manifest_size, size, icon, annotations, extra_attrs, pushed_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id";
+
+pub(super) const INSERT_ARTIFACT_BLOB: &str = "INSERT INTO artifact_blob (artifact_id, project_id, digest)
+    SELECT CAST($1 AS BIGINT), l.project_id, l.digest FROM project_blob l WHERE l.project_id = $2 AND l.digest = $3";
+
+pub(super) const INSERT_REFERENCE: &str =
+    "INSERT INTO artifact_reference (parent_id, position, child_id, child_digest, platform, annotations, urls)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
+pub(super) const TAG: &str = "SELECT id, artifact_id FROM tag WHERE repository_id = $1 AND name = $2";
+
+pub(super) const PUT_TAG: &str = "INSERT INTO tag (repository_id, artifact_id, name, pushed_at)
+    VALUES ($1, $2, $3, $4) ON CONFLICT (repository_id, name) DO UPDATE SET
+    artifact_id = excluded.artifact_id, pushed_at = excluded.pushed_at
+    WHERE tag.artifact_id <> excluded.artifact_id";
+
+pub(super) const ADD_TAG: &str = "INSERT INTO tag (repository_id, artifact_id, name, pushed_at)
+    VALUES ($1, $2, $3, $4) ON CONFLICT (repository_id, name) DO NOTHING";
+
+pub(super) const REMOVE_TAG: &str =
+    "DELETE FROM tag WHERE repository_id = $1 AND name = $2 RETURNING artifact_id";
+
+pub(super) const INSERT_ACCESSORY: &str =
+    "INSERT INTO accessory (artifact_id, repository_id, subject_digest, subject_artifact_id, type, created_at)
+    VALUES ($1, $2, $3, (SELECT a.id FROM artifact a WHERE a.repository_id = $2 AND a.digest = $3), $4, $5)
+    ON CONFLICT (artifact_id, subject_digest) DO NOTHING";
+
+pub(super) const MARK_ACCESSORY: &str = "UPDATE artifact SET accessory = TRUE WHERE id = $1";
+
+pub(super) const RESOLVE_SUBJECT: &str = "UPDATE accessory SET subject_artifact_id = $1
+    WHERE repository_id = $2 AND subject_digest = $3 AND subject_artifact_id IS NULL";
+
+/// Answers the new state when it changed.
+pub(super) const RELIST: &str = "UPDATE artifact SET listed = NOT listed WHERE id = $1 AND listed <>
+    (NOT accessory AND (EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = artifact.id)
+        OR NOT EXISTS (SELECT 1 FROM artifact_reference r WHERE r.child_id = artifact.id)))
+    RETURNING listed";
+
+pub(super) const COUNT_ARTIFACTS: &str =
+    "UPDATE repository SET artifact_count = artifact_count + $2, updated_at = $3 WHERE id = $1";
+
+pub(super) const PARENTS: &str = "SELECT parent_id FROM artifact_reference WHERE child_id = $1 LIMIT 1";
+
+pub(super) const CHILDREN: &str = "SELECT DISTINCT child_id FROM artifact_reference WHERE parent_id = $1";
+
+pub(super) const ORPHANED: &str = "SELECT a.id FROM artifact a WHERE a.id = $1
+    AND NOT EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = a.id)
+    AND NOT EXISTS (SELECT 1 FROM artifact_reference r WHERE r.child_id = a.id)";
+
+pub(super) const ACCESSORIES_ON: &str = "SELECT artifact_id FROM accessory WHERE subject_artifact_id = $1";
+
+/// In the order that keys between the tables allow.
+pub(super) const DELETE_ARTIFACT: [&str; 5] = [
+    "DELETE FROM tag WHERE artifact_id = $1",
+    "DELETE FROM artifact_reference WHERE parent_id = $1",
+    "DELETE FROM accessory WHERE artifact_id = $1",
+    "DELETE FROM artifact_blob WHERE artifact_id = $1",
+    "UPDATE accessory SET subject_artifact_id = NULL WHERE subject_artifact_id = $1",
+];
+
+pub(super) const DELETE_ARTIFACT_ROW: &str = "DELETE FROM artifact WHERE id = $1 RETURNING listed";
+
+/// Indexes first: what they contain can go only after them.
+pub(super) const ARTIFACTS_IN: &str = "SELECT a.id FROM artifact a WHERE a.repository_id = $1
+    AND NOT EXISTS (SELECT 1 FROM artifact_reference r WHERE r.child_id = a.id) ORDER BY a.id LIMIT 200";
+
+pub(super) const DELETE_REPOSITORY: &str = "DELETE FROM repository WHERE id = $1";
+
+pub(super) const DESCRIBE_REPOSITORY: &str =
+    "UPDATE repository SET description = $3, updated_at = $4 WHERE project_id = $1 AND name = $2";
+
+pub(super) const REPOSITORY_COLUMNS: &str = "SELECT r.id, r.project_id, r.name, r.description, r.artifact_count,
+    r.pull_count, r.created_at, r.updated_at";
+
+pub(super) const ONE_REPOSITORY: &str = "SELECT r.id, r.project_id, r.name, r.description, r.artifact_count,
+    r.pull_count, r.created_at, r.updated_at FROM repository r WHERE r.project_id = $1 AND r.name = $2";
+
+/// Condition of lists over all projects, for somebody who is not an administrator.
+pub(super) const VISIBLE_TO: &str = "r.project_id IN (SELECT p.id FROM project p
+    WHERE p.public OR EXISTS (SELECT 1 FROM project_member m
+        WHERE m.project_id = p.id AND m.entity_type = 'u' AND m.entity_id = ?))";
+pub(super) const VISIBLE_TO_ALL: &str = "r.project_id IN (SELECT p.id FROM project p WHERE p.public)";
+
+pub(super) const ARTIFACT_COLUMNS: &str = "SELECT a.id, a.type, a.media_type, a.manifest_media_type,
+    a.artifact_type, a.project_id, a.repository_id, r.name, a.digest, a.size, a.icon, a.pushed_at, a.pulled_at,
+    a.extra_attrs, a.annotations";
+
+pub(super) const ARTIFACT_FROM: &str = "FROM artifact a JOIN repository r ON r.id = a.repository_id";
+
+pub(super) const ONE_ARTIFACT: &str = "SELECT a.id, a.type, a.media_type, a.manifest_media_type,
+    a.artifact_type, a.project_id, a.repository_id, r.name, a.digest, a.size, a.icon, a.pushed_at, a.pulled_at,
+    a.extra_attrs, a.annotations FROM artifact a JOIN repository r ON r.id = a.repository_id
+    WHERE a.id = $1";
+
+/// Conditions of the `tags` filter.
+pub(super) const TAGGED: &str = "EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = a.id)";
+pub(super) const UNTAGGED: &str = "NOT EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = a.id)";
+pub(super) const TAG_IS: &str = "EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = a.id AND t.name = ?)";
+pub(super) const TAG_CONTAINS: &str =
+    r"EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = a.id AND LOWER(t.name) LIKE LOWER(?) ESCAPE '\')";
+
+/// Heads of statements that end in a list of artifact ids.
+pub(super) const TAGS_OF: &str =
+    "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at, t.pulled_at FROM tag t WHERE t.artifact_id IN (";
+pub(super) const REFERENCES_OF: &str = "SELECT f.parent_id, f.child_id, f.child_digest, f.platform, f.annotations,
+    f.urls FROM artifact_reference f WHERE f.parent_id IN (";
+pub(super) const ACCESSORIES_OF: &str = "SELECT x.id, x.artifact_id, x.subject_artifact_id, x.subject_digest,
+    r.name, a.size, a.digest, x.type, x.created_at FROM accessory x JOIN artifact a ON a.id = x.artifact_id
+    JOIN repository r ON r.id = x.repository_id WHERE x.subject_artifact_id IN (";
+
+pub(super) const ACCESSORY_COLUMNS: &str = "SELECT x.id, x.artifact_id, x.subject_artifact_id, x.subject_digest,
+    r.name, a.size, a.digest, x.type, x.created_at";
+pub(super) const ACCESSORY_FROM: &str = "FROM accessory x JOIN artifact a ON a.id = x.artifact_id
+    JOIN repository r ON r.id = x.repository_id";
+
+pub(super) const TAG_COLUMNS: &str =
+    "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at, t.pulled_at";
+
+pub(super) fn repository(row: &Row) -> Result<Repository> {
+    Ok(Repository {
+        id: row.get(0)?,
+        project_id: row.get(1)?,
+        name: row.get(2)?,
+        description: row.get(3)?,
+        artifact_count: row.get(4)?,
+        pull_count: row.get(5)?,
+        created_at: row.get(6)?,
+        updated_at: row.get(7)?,
+    })
+}
+
+pub(super) fn tag(row: &Row) -> Result<Tag> {
+    Ok(Tag {
+        id: row.get(0)?,
+        repository_id: row.get(1)?,
+        artifact_id: row.get(2)?,
+        name: row.get(3)?,
+        pushed_at: row.get(4)?,
+        pulled_at: row.get(5)?,
+    })
+}
+
+pub(super) fn accessory(row: &Row) -> Result<Accessory> {
+    Ok(Accessory {
+        id: row.get(0)?,
+        artifact_id: row.get(1)?,
+        subject_artifact_id: row.get(2)?,
+        subject_digest: row.get(3)?,
+        repository: row.get(4)?,
+        size: row.get(5)?,
+        digest: row.get(6)?,
+        kind: row.get(7)?,
+        created_at: row.get::<Timestamp>(8)?,
+    })
+}
+
+pub(super) fn reference(row: &Row) -> Result<Reference> {
+    Ok(Reference {
+        parent_id: row.get(0)?,
+        child_id: row.get(1)?,
+        child_digest: row.get(2)?,
+        platform: json(row, 3)?,
+        annotations: json(row, 4)?,
+        urls: json(row, 5)?,
+    })
+}
+
+pub(super) fn artifact(row: &Row) -> Result<Artifact> {
+    Ok(Artifact {
+        id: row.get(0)?,
+        kind: row.get(1)?,
+        media_type: row.get(2)?,
+        manifest_media_type: row.get(3)?,
+        artifact_type: row.get(4)?,
+        project_id: row.get(5)?,
+        repository_id: row.get(6)?,
+        repository: row.get(7)?,
+        digest: row.get(8)?,
+        size: row.get(9)?,
+        icon: row.get(10)?,
+        pushed_at: row.get(11)?,
+        pulled_at: row.get(12)?,
+        extra_attrs: json(row, 13)?,
+        annotations: json(row, 14)?,
+        ..Artifact::default()
+    })
+}
+
+/// A JSON column; empty text is nothing.
+fn json(row: &Row, column: usize) -> Result<Value> {
+    let text: String = row.get(column)?;
+    Ok(serde_json::from_str(&text).unwrap_or_default())
+}

@@ -1,0 +1,112 @@
+//! From a name and a password to a person.
+//!
+//! A verified password is remembered for a minute as a keyed hash tied to the version of the account's row, which every
+//! log-in reads: a changed password counts at once on every replica, and a burst of pulls pays for Argon2 once.
+
+use super::{password, sql};
+use crate::access::Person;
+use crate::{App, Error, Result};
+use haven_db::params;
+use hmac::{Hmac, KeyInit, Mac};
+use moka::sync::Cache;
+use sha2::Sha256;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Longer secrets are nobody's and would only cost hashing.
+const MAX_SECRET: usize = 1024;
+
+/// A name and a secret, as somebody presents them.
+#[derive(Debug)]
+pub struct Credentials<'a> {
+    pub principal: &'a str,
+    pub secret: &'a str,
+    /// Where they came from; failures are damped for this address only, so nobody can lock somebody else out.
+    pub address: IpAddr,
+}
+
+/// What one process remembers of log-ins, for seconds.
+pub struct Passwords {
+    key: [u8; 32],
+    verified: Cache<i64, (i64, [u8; 32])>,
+    failed: Cache<(String, IpAddr), ()>,
+    delay: Duration,
+}
+
+impl Passwords {
+    /// Failures are answered after `delay`, and refused unseen while it lasts.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub(crate) fn new(delay: Duration) -> Result<Self> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|error| Error::internal("random bytes").because(error.to_string()))?;
+        Ok(Self {
+            key,
+            verified: Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(60)).build(),
+            failed: Cache::builder()
+                .max_capacity(100_000)
+                .time_to_live(delay.max(Duration::from_millis(1)))
+                .build(),
+            delay,
+        })
+    }
+
+    fn keyed(&self, secret: &str) -> Result<Hmac<Sha256>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key)
+            .map_err(|error| Error::internal("keyed hash").because(error.to_string()))?;
+        mac.update(secret.as_bytes());
+        Ok(mac)
+    }
+
+    fn remembers(&self, user: i64, version: i64, secret: &str) -> Result<bool> {
+        let Some((at, hash)) = self.verified.get(&user) else { return Ok(false) };
+        // verify_slice compares in constant time.
+        Ok(at == version && self.keyed(secret)?.verify_slice(&hash).is_ok())
+    }
+
+    fn remember(&self, user: i64, version: i64, secret: &str) -> Result<()> {
+        let hash = self.keyed(secret)?.finalize().into_bytes();
+        self.verified.insert(user, (version, hash.into()));
+        Ok(())
+    }
+}
+
+/// Who a name and a password belong to; none when to nobody, after a delay.
+///
+/// # Errors
+/// When the database fails.
+pub async fn login(app: &App, credentials: &Credentials<'_>) -> Result<Option<Person>> {
+    let passwords = &app.passwords;
+    if credentials.principal.is_empty() || credentials.principal.len() > 255 || credentials.secret.len() > MAX_SECRET {
+        return Ok(None);
+    }
+    let attempt = (credentials.principal.to_owned(), credentials.address);
+    if passwords.failed.contains_key(&attempt) {
+        return Ok(None);
+    }
+    if let Some(person) = verified(app, credentials).await? {
+        return Ok(Some(person));
+    }
+    passwords.failed.insert(attempt, ());
+    tokio::time::sleep(passwords.delay).await;
+    Ok(None)
+}
+
+async fn verified(app: &App, credentials: &Credentials<'_>) -> Result<Option<Person>> {
+    let Some(row) = app.db.query_opt(sql::FOR_LOGIN, params![credentials.principal]).await? else {
+        // As long as for a known name, so that time does not tell names.
+        password::verify(credentials.secret, "").await?;
+        return Ok(None);
+    };
+    let person = Person { id: row.get(0)?, username: row.get(1)?, sysadmin: row.get(2)? };
+    let (stored, version): (String, i64) = (row.get(3)?, row.get(4)?);
+    if app.passwords.remembers(person.id, version, credentials.secret)? {
+        return Ok(Some(person));
+    }
+    if !password::verify(credentials.secret, &stored).await? {
+        return Ok(None);
+    }
+    app.passwords.remember(person.id, version, credentials.secret)?;
+    Ok(Some(person))
+}

@@ -1,0 +1,114 @@
+//! Hashes of passwords, the rule for new ones, and making one.
+
+use crate::{Error, Result};
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use tokio::sync::Semaphore;
+
+/// Argon2id takes 19 MiB for each check; more than two at once would let a burst of log-ins take the machine.
+static CHECKS: Semaphore = Semaphore::const_new(2);
+
+const LOWER: &[u8] = b"abcdefghijkmnpqrstuvwxyz";
+const UPPER: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ";
+const DIGITS: &[u8] = b"23456789";
+
+/// The hash to store, as a PHC string (Argon2id, RFC 9106).
+pub(super) async fn hash(password: &str) -> Result<String> {
+    let password = password.to_owned();
+    off_thread(move || {
+        let hash = Argon2::default().hash_password(password.as_bytes());
+        hash.map(|hash| hash.to_string()).map_err(|error| Error::internal("password hash").because(error.to_string()))
+    })
+    .await?
+}
+
+/// Whether a password belongs to a stored hash. Without a hash the same time is spent, and the answer is no.
+pub(super) async fn verify(password: &str, stored: &str) -> Result<bool> {
+    let (password, stored) = (password.to_owned(), stored.to_owned());
+    off_thread(move || match PasswordHash::new(&stored) {
+        Ok(hash) => Argon2::default().verify_password(password.as_bytes(), &hash).is_ok(),
+        Err(_) => {
+            let _ = Argon2::default().hash_password(password.as_bytes());
+            false
+        }
+    })
+    .await
+}
+
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let _permit = CHECKS.acquire().await.map_err(|error| Error::internal("password check").because(error))?;
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal("password check").because(error))
+}
+
+/// The rule for passwords and secrets that people choose (identity.md §2.3).
+///
+/// # Errors
+/// `BadRequest` with the rule.
+pub fn check_rule(password: &str) -> Result<()> {
+    let has = |test: fn(&u8) -> bool| password.bytes().any(|byte| test(&byte));
+    let good = (8..=128).contains(&password.len())
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_digit);
+    if good {
+        return Ok(());
+    }
+    Err(Error::bad_request(
+        "the password or secret must be 8-128, inclusively, characters long with at least 1 uppercase letter, \
+         1 lowercase letter and 1 number",
+    ))
+}
+
+/// A random password of 24 characters (over 130 bits) without look-alikes, which satisfies the rule.
+///
+/// # Errors
+/// When the system gives no random bytes.
+pub fn generate() -> Result<String> {
+    loop {
+        let mut random = [0u8; 64];
+        getrandom::fill(&mut random).map_err(|error| Error::internal("random bytes").because(error.to_string()))?;
+        let alphabet: Vec<u8> = [LOWER, UPPER, DIGITS].concat();
+        // Bytes beyond the last whole multiple would favour the first letters.
+        let fair = 256 - 256 % alphabet.len();
+        let letters = random.iter().map(|byte| usize::from(*byte)).filter(|byte| *byte < fair);
+        let made: String = letters.map(|byte| char::from(alphabet[byte % alphabet.len()])).take(24).collect();
+        if made.len() == 24 && check_rule(&made).is_ok() {
+            return Ok(made);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_rule, generate, hash, verify};
+
+    #[test]
+    fn the_rule_wants_length_and_three_kinds() {
+        for (password, good) in [
+            ("Harbor12345", true),
+            ("Harbor1", false),
+            ("harbor12345", false),
+            ("HARBOR12345", false),
+            ("HarborHarbor", false),
+            (&"Aa1".repeat(43), false),
+        ] {
+            assert_eq!(check_rule(password).is_ok(), good, "{password}");
+        }
+    }
+
+    #[test]
+    fn made_passwords_are_good_and_differ() {
+        let (one, two) = (generate().unwrap(), generate().unwrap());
+        assert!(check_rule(&one).is_ok() && one != two);
+    }
+
+    #[tokio::test]
+    async fn only_the_right_password_verifies() {
+        let stored = hash("Harbor12345").await.unwrap();
+        assert!(stored.starts_with("$argon2id$"));
+        assert!(verify("Harbor12345", &stored).await.unwrap());
+        assert!(!verify("Harbor12346", &stored).await.unwrap());
+        assert!(!verify("", "").await.unwrap(), "no hash, no log-in");
+    }
+}

@@ -1,0 +1,86 @@
+//! `POST /projects`.
+
+use super::sql;
+use crate::access::{Caller, Role, require_person};
+use crate::{App, Code, Error, Result, settings};
+use haven_db::params;
+use haven_oci::ProjectName;
+use std::collections::BTreeMap;
+
+/// A project to be made.
+#[derive(Debug, Default)]
+pub struct NewProject {
+    pub name: String,
+    /// The older member; `metadata.public` wins over it.
+    pub public: Option<bool>,
+    pub metadata: BTreeMap<String, String>,
+    /// Bytes, -1 without limit. Kept for administrators only.
+    pub storage_limit: Option<i64>,
+    pub registry_id: Option<i64>,
+}
+
+const MAX_STORAGE_LIMIT: i64 = 1024 << 40;
+
+/// Makes a project that its creator administers, and returns its id.
+///
+/// # Errors
+/// `Unauthorized` for nobody, `Forbidden` when only administrators may, `BadRequest` for a bad name or property,
+/// `Conflict` when the name is taken.
+pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<i64> {
+    let owner = require_person(caller)?.clone();
+    let settings = settings::get(app).await?;
+    if settings.project_creation_restriction == "adminonly" && !owner.sysadmin {
+        return Err(Error::new(Code::Forbidden, "Only system admin can create project"));
+    }
+    if new.registry_id.is_some() {
+        return Err(refuse_proxy(owner.sysadmin));
+    }
+    let name: ProjectName = new.name.parse().map_err(|_| {
+        Error::bad_request("project name is not in lower case or contains illegal characters")
+    })?;
+    let public = is_public(&new)?;
+    check_limit(&new)?;
+
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let inserted = tx.query_opt(sql::INSERT, params![name.as_str(), owner.id, public, now]).await?;
+    let Some(row) = inserted else {
+        return Err(Error::new(Code::Conflict, format!("The project named {name} already exists")));
+    };
+    let id: i64 = row.get(0)?;
+    for (key, value) in new.metadata.iter().filter(|(key, _)| *key != "public") {
+        tx.execute(sql::INSERT_METADATA, params![id, key.as_str(), value.as_str()]).await?;
+    }
+    tx.execute(sql::INSERT_MEMBER, params![id, owner.id, Role::ProjectAdmin.id(), now]).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+fn refuse_proxy(sysadmin: bool) -> Error {
+    if sysadmin {
+        Error::bad_request("proxy cache projects need a registry endpoint, and there is none of that id")
+    } else {
+        Error::new(Code::Forbidden, "Only system admin can create proxy cache project")
+    }
+}
+
+fn is_public(new: &NewProject) -> Result<bool> {
+    match new.metadata.get("public").map(String::as_str) {
+        None => Ok(new.public.unwrap_or(false)),
+        Some("true") => Ok(true),
+        Some("false" | "") => Ok(false),
+        Some(other) => Err(Error::bad_request(format!(
+            "metadata.public should only be 'true' or 'false', but got: '{other}'"
+        ))),
+    }
+}
+
+fn check_limit(new: &NewProject) -> Result<()> {
+    if new.metadata.get("retention_id").is_some_and(|value| !value.is_empty()) {
+        return Err(Error::bad_request("metadata.retention_id cannot be set"));
+    }
+    match new.storage_limit {
+        None | Some(-1..=MAX_STORAGE_LIMIT) => Ok(()),
+        Some(limit) => Err(Error::bad_request(format!("invalid non-positive value for quota limit, value={limit}"))),
+    }
+}

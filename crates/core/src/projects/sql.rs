@@ -1,0 +1,68 @@
+//! Statements and rows of projects.
+
+use super::Project;
+use crate::{Error, Result};
+use haven_db::Row;
+
+pub(super) const BY_NAME: &str = "SELECT id, name, owner_id, public, created_at, updated_at FROM project
+    WHERE name = $1 AND deleted_at IS NULL";
+
+pub(super) const BY_ID: &str = "SELECT id, name, owner_id, public, created_at, updated_at FROM project
+    WHERE id = $1 AND deleted_at IS NULL";
+
+pub(super) const ROLES: &str = "SELECT role_id FROM project_member
+    WHERE project_id = $1 AND entity_type = 'u' AND entity_id = $2";
+
+pub(super) const DATE_FIRST: &str =
+    "UPDATE project SET created_at = $1, updated_at = $1 WHERE id = 1 AND created_at = 0";
+
+pub(super) const INSERT: &str = "INSERT INTO project (name, owner_id, public, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $4) ON CONFLICT (name) DO NOTHING RETURNING id";
+
+pub(super) const INSERT_METADATA: &str =
+    "INSERT INTO project_metadata (project_id, name, value) VALUES ($1, $2, $3)";
+
+pub(super) const INSERT_MEMBER: &str =
+    "INSERT INTO project_member (project_id, entity_type, entity_id, role_id, created_at, updated_at)
+    VALUES ($1, 'u', $2, $3, $4, $4)";
+
+/// Takes the row's lock, so that a push into the project either comes first or finds it gone.
+pub(super) const SOFT_DELETE: &str = "UPDATE project SET name = name || '#' || CAST(id AS TEXT), deleted_at = $2,
+    updated_at = $2 WHERE id = $1 AND deleted_at IS NULL";
+
+pub(super) const DELETE_MEMBERS: &str = "DELETE FROM project_member WHERE project_id = $1";
+
+pub(super) const DELETE_BLOBS: &str = "DELETE FROM project_blob WHERE project_id = $1";
+
+pub(super) const COUNT_REPOSITORIES: &str = "SELECT COUNT(*) FROM repository WHERE project_id = $1";
+
+pub(super) const COUNT_MEMBERS: &str =
+    "SELECT role_id, COUNT(*) FROM project_member WHERE project_id = $1 GROUP BY role_id";
+
+pub(super) const COLUMNS: &str = "SELECT p.id, p.name, p.owner_id, p.public, p.created_at, p.updated_at";
+
+/// Conditions of lists.
+pub(super) const PUBLIC_OR_MINE: &str = "(p.public OR EXISTS (SELECT 1 FROM project_member m
+    WHERE m.project_id = p.id AND m.entity_type = 'u' AND m.entity_id = ?))";
+pub(super) const PRIVATE_AND_MINE: &str = "(NOT p.public AND EXISTS (SELECT 1 FROM project_member m
+    WHERE m.project_id = p.id AND m.entity_type = 'u' AND m.entity_id = ?))";
+pub(super) const OWNED_BY: &str = "p.owner_id = (SELECT u.id FROM user_account u WHERE u.username = ?)";
+
+/// Heads of statements that end in a list of ids.
+pub(super) const METADATA_OF: &str = "SELECT project_id, name, value FROM project_metadata WHERE project_id IN (";
+pub(super) const REPOSITORIES_OF: &str = "SELECT project_id, COUNT(*) FROM repository WHERE project_id IN (";
+pub(super) const NAMES_OF: &str = "SELECT id, username FROM user_account WHERE id IN (";
+pub(super) const ROLES_OF: &str =
+    "SELECT project_id, role_id FROM project_member WHERE entity_type = 'u' AND project_id IN (";
+
+pub(super) fn project(row: &Row) -> Result<Project> {
+    let name: String = row.get(1)?;
+    Ok(Project {
+        id: row.get(0)?,
+        name: name.parse().map_err(|error| Error::internal("a stored project name").because(error))?,
+        owner_id: row.get(2)?,
+        public: row.get(3)?,
+        created_at: row.get(4)?,
+        updated_at: row.get(5)?,
+    })
+}

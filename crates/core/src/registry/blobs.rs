@@ -1,0 +1,57 @@
+//! Blobs as a project sees them. Access is by project: a digest alone opens nothing.
+
+use super::sql;
+use crate::access::{Grant, permissions::{DeleteRepository, Pull}};
+use crate::{App, Code, Error, Result};
+use haven_blobs::ByteStream;
+use haven_db::params;
+use haven_oci::Digest;
+use std::ops::Range;
+
+/// A blob that the project has.
+#[derive(Clone, Debug)]
+pub struct Blob {
+    pub digest: Digest,
+    pub size: u64,
+}
+
+fn unknown(digest: &Digest) -> Error {
+    Error::new(Code::BlobUnknown, "blob unknown to registry").detail(serde_json::json!({ "digest": digest }))
+}
+
+/// The blob's size.
+///
+/// # Errors
+/// `BlobUnknown` when the project does not have it.
+pub async fn stat(app: &App, grant: &Grant<Pull>, digest: &Digest) -> Result<Blob> {
+    let row = app.db.query_opt(sql::BLOB, params![grant.project.id, digest.as_str()]).await?;
+    let size: i64 = row.ok_or_else(|| unknown(digest))?.get(0)?;
+    Ok(Blob { digest: digest.clone(), size: size.unsigned_abs() })
+}
+
+/// The bytes of a part of a blob.
+///
+/// # Errors
+/// `BlobUnknown` when storage has lost it, failures of storage.
+pub async fn open(app: &App, _grant: &Grant<Pull>, blob: &Blob, range: Range<u64>) -> Result<ByteStream> {
+    Ok(app.blobs.read(&blob.digest, blob.size, range).await?)
+}
+
+/// Takes a blob from a project; the bytes stay for others until nothing needs them.
+///
+/// # Errors
+/// `BlobUnknown` when the project does not have it; `Unsupported` while an artifact of the project needs it.
+pub async fn delete(app: &App, grant: &Grant<DeleteRepository>, digest: &Digest) -> Result<()> {
+    let needed = || Error::new(Code::Unsupported, "the blob belongs to an artifact of the project");
+    match app.db.execute(sql::UNLINK_BLOB, params![grant.project.id, digest.as_str()]).await {
+        Ok(0) => {}
+        Ok(_) => return Ok(()),
+        // A push came between the statement's look and its end.
+        Err(error) if error.kind == haven_db::Kind::ForeignKey => return Err(needed()),
+        Err(error) => return Err(error.into()),
+    }
+    match app.db.query_opt(sql::BLOB, params![grant.project.id, digest.as_str()]).await? {
+        Some(_) => Err(needed()),
+        None => Err(unknown(digest)),
+    }
+}

@@ -1,0 +1,34 @@
+//! `DELETE` of a manifest: by tag only the tag goes, by digest the artifact.
+
+use crate::access::{Grant, permissions::DeleteRepository};
+use crate::{App, Code, Error, Result, catalog};
+use haven_oci::{Reference, RepositoryName};
+
+/// Removes a tag, or an artifact with its tags and what hangs on it.
+///
+/// # Errors
+/// `ManifestUnknown`; `Referenced` when an index contains the artifact.
+pub async fn delete(
+    app: &App,
+    grant: &Grant<DeleteRepository>,
+    repository: &RepositoryName,
+    reference: &Reference,
+) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let unknown = || Error::new(Code::ManifestUnknown, format!("artifact {repository} {reference} not found"));
+    let Some(id) = catalog::lock_repository(&mut tx, grant.project.id, repository, now).await? else {
+        return Err(unknown());
+    };
+    match reference {
+        Reference::Tag(tag) => {
+            let artifact = catalog::remove_tag(&mut tx, id, tag).await?.ok_or_else(unknown)?;
+            catalog::relist(&mut tx, id, artifact, &[], now).await?;
+        }
+        Reference::Digest(digest) => {
+            let artifact = catalog::artifact_by_digest(&mut tx, id, digest).await?.ok_or_else(unknown)?;
+            catalog::remove_artifact(&mut tx, id, artifact, now).await?;
+        }
+    }
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,26 @@
+//! The distribution API's acts: uploads, blobs, push, pull, referrers, tags and the catalog (artifacts.md §1; the OCI
+//! distribution specification 1.1).
+//!
+//! Owns `upload`, `blob`, `project_blob` and `manifest`; what a push means for repositories, artifacts and tags is said
+//! by the steps of [`crate::catalog`].
+
+mod blobs;
+mod catalog;
+mod delete;
+mod mount;
+mod pull;
+mod push;
+mod referrers;
+mod sql;
+mod sweep;
+mod uploads;
+
+pub use blobs::{Blob, delete as delete_blob, open as open_blob, stat as stat_blob};
+pub use catalog::{Listing, repositories, tags};
+pub use delete::delete as delete_manifest;
+pub use mount::mount;
+pub use pull::{ManifestCache, Pulled, manifest};
+pub use push::{Pushed, push};
+pub use referrers::{Referrer, referrers};
+pub use sweep::{Purge, purge_uploads};
+pub use uploads::{Chunk, Owner, Session, append, cancel, finish, owner, start, status};

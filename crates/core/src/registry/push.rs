@@ -1,0 +1,153 @@
+//! `PUT` of a manifest: the product's main act.
+//!
+//! Everything it means happens in one transaction: the repository, the manifest's bytes, the artifact with what it
+//! refers to, the tag, and its place under a subject.
+
+use super::sql;
+use crate::access::{Grant, permissions::Push};
+use crate::catalog::{self, Class, NewArtifact};
+use crate::{App, Code, Error, Result};
+use bytes::Bytes;
+use futures::TryStreamExt as _;
+use haven_db::{Value, params};
+use haven_oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepositoryName};
+use std::collections::HashMap;
+
+/// Larger configs are kept, but not shown.
+const MAX_CONFIG: u64 = 4 << 20;
+
+/// What was pushed.
+#[derive(Clone, Debug)]
+pub struct Pushed {
+    pub digest: Digest,
+    /// The manifest's subject, which the answer names (`OCI-Subject`).
+    pub subject: Option<Digest>,
+}
+
+/// Stores a manifest under a tag or its digest.
+///
+/// # Errors
+/// `TooLarge`, `ManifestInvalid`, `DigestInvalid`, `ManifestBlobUnknown` for what the repository does not have,
+/// `SizeInvalid` when a descriptor's size is not that of its blob. Nothing is stored then.
+pub async fn push(
+    app: &App,
+    grant: &Grant<Push>,
+    repository: &RepositoryName,
+    reference: &Reference,
+    content_type: &str,
+    content: Bytes,
+) -> Result<Pushed> {
+    if content.len() > Manifest::MAX_BYTES {
+        return Err(Error::new(Code::TooLarge, "manifest is larger than 4 MiB"));
+    }
+    let manifest = Manifest::parse(content_type, &content)?;
+    let digest = digest_of(reference, &content)?;
+    let blobs = sizes_of(app, grant.project.id, &manifest).await?;
+    check_blobs(&manifest, &blobs)?;
+    let config = config_of(app, &manifest, &blobs).await?;
+    let class = Class::of(&manifest, config.as_deref());
+
+    app.blobs.put(&digest, content.clone()).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let repository_id = catalog::open_repository(&mut tx, grant.project.id, repository, now).await?;
+    if tx.query_opt(sql::LIVE_PROJECT, params![grant.project.id]).await?.is_none() {
+        return Err(Error::not_found(format!("project {} not found", grant.project.name)));
+    }
+    let children = catalog::children(&mut tx, repository_id, &manifest).await?;
+    let size = i64::try_from(content.len()).map_err(|error| Error::internal("manifest size").because(error))?;
+    tx.execute(sql::INSERT_MANIFEST, params![digest.as_str(), content.to_vec()]).await?;
+    tx.execute(sql::INSERT_BLOB, params![digest.as_str(), size, now]).await?;
+    tx.execute(sql::LINK_BLOB, params![grant.project.id, digest.as_str(), now]).await?;
+    let new = NewArtifact {
+        project_id: grant.project.id,
+        repository_id,
+        digest: &digest,
+        manifest: &manifest,
+        class: &class,
+        children: &children,
+    };
+    let artifact = catalog::put_artifact(&mut tx, &new, now).await?;
+    let tag = match reference {
+        Reference::Tag(tag) => Some(tag),
+        Reference::Digest(_) => None,
+    };
+    if let Some(tag) = tag {
+        catalog::put_tag(&mut tx, repository_id, artifact, tag, now).await?;
+    }
+    catalog::attach(&mut tx, &new, artifact, tag, now).await?;
+    catalog::relist(&mut tx, repository_id, artifact, &children, now).await?;
+    tx.commit().await?;
+    Ok(Pushed { digest, subject: manifest.subject.map(|subject| subject.digest) })
+}
+
+/// The digest to store under: that of the reference, checked, or SHA-256.
+fn digest_of(reference: &Reference, content: &[u8]) -> Result<Digest> {
+    match reference {
+        Reference::Tag(_) => Ok(Digest::of(Algorithm::Sha256, content)),
+        Reference::Digest(expected) => {
+            let computed = Digest::of(expected.algorithm(), content);
+            if computed == *expected {
+                return Ok(computed);
+            }
+            Err(Error::new(Code::DigestInvalid, "provided digest did not match uploaded content"))
+        }
+    }
+}
+
+/// The sizes of those of the manifest's blobs that the project has.
+async fn sizes_of(app: &App, project: i64, manifest: &Manifest) -> Result<HashMap<String, u64>> {
+    let mut sizes = HashMap::new();
+    let digests: Vec<&str> = manifest.blobs().map(|blob| blob.digest.as_str()).collect();
+    for some in digests.chunks(500) {
+        let marks: Vec<String> = (2..some.len() + 2).map(|n| format!("${n}")).collect();
+        let values: Vec<Value> =
+            std::iter::once(project.into()).chain(some.iter().map(|digest| (*digest).into())).collect();
+        for row in app.db.query(&format!("{}{})", sql::BLOBS_OF, marks.join(", ")), &values).await? {
+            let size: i64 = row.get(1)?;
+            sizes.insert(row.get(0)?, size.unsigned_abs());
+        }
+    }
+    Ok(sizes)
+}
+
+fn check_blobs(manifest: &Manifest, sizes: &HashMap<String, u64>) -> Result<()> {
+    let missing: Vec<&Descriptor> =
+        manifest.required_blobs().filter(|blob| !sizes.contains_key(blob.digest.as_str())).collect();
+    if !missing.is_empty() {
+        return Err(catalog::missing(missing.into_iter().map(|blob| &blob.digest)));
+    }
+    for blob in manifest.blobs() {
+        match sizes.get(blob.digest.as_str()) {
+            Some(size) if *size != blob.size => {
+                return Err(Error::new(
+                    Code::SizeInvalid,
+                    format!("{} has {size} bytes, the manifest says {}", blob.digest, blob.size),
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The config's bytes, when the kind of artifact is told by them.
+async fn config_of(app: &App, manifest: &Manifest, sizes: &HashMap<String, u64>) -> Result<Option<Vec<u8>>> {
+    let Some(config) = manifest.config.as_ref().filter(|config| Class::reads_config(manifest, config)) else {
+        return Ok(None);
+    };
+    match sizes.get(config.digest.as_str()) {
+        Some(size) if *size <= MAX_CONFIG => {
+            let mut stream = app.blobs.read(&config.digest, *size, 0..*size).await?;
+            let mut bytes = Vec::new();
+            while let Some(chunk) =
+                stream.try_next().await.map_err(|error| Error::internal("config blob").because(error))?
+            {
+                bytes.extend_from_slice(&chunk);
+            }
+            Ok(Some(bytes))
+        }
+        _ => Ok(None),
+    }
+}
+

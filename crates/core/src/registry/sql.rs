@@ -1,0 +1,72 @@
+//! Statements of blobs, uploads and manifests.
+
+pub(super) const INSERT_UPLOAD: &str =
+    "INSERT INTO upload (id, project_id, repository, actor, state, size, started_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, 0, $6, $6)";
+
+pub(super) const UPLOAD: &str = "SELECT project_id, repository, actor, state, size FROM upload WHERE id = $1";
+
+/// One request at a time writes to a session, whichever replica it came to.
+pub(super) const CLAIM_UPLOAD: &str = "UPDATE upload SET lease = $2, lease_until = $3, updated_at = $4
+    WHERE id = $1 AND (lease = '' OR lease_until < $4) RETURNING state, size";
+
+pub(super) const RENEW_UPLOAD: &str =
+    "UPDATE upload SET lease_until = $3, updated_at = $4 WHERE id = $1 AND lease = $2";
+
+pub(super) const SAVE_UPLOAD: &str = "UPDATE upload SET state = $3, size = $4, lease = '', lease_until = 0,
+    updated_at = $5 WHERE id = $1 AND lease = $2";
+
+pub(super) const DELETE_UPLOAD: &str = "DELETE FROM upload WHERE id = $1";
+
+pub(super) const STALE_UPLOADS: &str =
+    "SELECT id FROM upload WHERE updated_at < $1 AND lease_until < $2 ORDER BY updated_at LIMIT 100";
+
+pub(super) const DELETE_STALE_UPLOAD: &str = "DELETE FROM upload WHERE id = $1 AND updated_at < $2";
+
+pub(super) const INSERT_BLOB: &str =
+    "INSERT INTO blob (digest, size, created_at) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING";
+
+pub(super) const LINK_BLOB: &str = "INSERT INTO project_blob (project_id, digest, created_at) VALUES ($1, $2, $3)
+    ON CONFLICT (project_id, digest) DO NOTHING";
+
+pub(super) const BLOB: &str = "SELECT b.size FROM project_blob l JOIN blob b ON b.digest = l.digest
+    WHERE l.project_id = $1 AND l.digest = $2";
+
+pub(super) const BLOBS_OF: &str = "SELECT b.digest, b.size FROM project_blob l JOIN blob b ON b.digest = l.digest
+    WHERE l.project_id = $1 AND l.digest IN (";
+
+pub(super) const PROJECTS_WITH_BLOB: &str = "SELECT p.id, p.name FROM project_blob l
+    JOIN project p ON p.id = l.project_id WHERE l.digest = $1 AND p.deleted_at IS NULL ORDER BY p.id LIMIT 100";
+
+/// A blob that an artifact of the project still needs stays linked.
+pub(super) const UNLINK_BLOB: &str = "DELETE FROM project_blob WHERE project_id = $1 AND digest = $2
+    AND NOT EXISTS (SELECT 1 FROM artifact_blob u WHERE u.project_id = $1 AND u.digest = $2)";
+
+/// Asked after a row that refers to the project was written: PostgreSQL then holds its key, so a deletion of the project
+/// either is seen here or sees that row.
+pub(super) const LIVE_PROJECT: &str = "SELECT id FROM project WHERE id = $1 AND deleted_at IS NULL";
+
+pub(super) const INSERT_MANIFEST: &str =
+    "INSERT INTO manifest (digest, content) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING";
+
+pub(super) const MANIFEST: &str = "SELECT content FROM manifest WHERE digest = $1";
+
+pub(super) const BY_TAG: &str = "SELECT a.digest, a.manifest_media_type, a.id FROM repository r
+    JOIN tag t ON t.repository_id = r.id JOIN artifact a ON a.id = t.artifact_id
+    WHERE r.name = $1 AND t.name = $2";
+
+pub(super) const BY_DIGEST: &str = "SELECT a.digest, a.manifest_media_type, a.id FROM repository r
+    JOIN artifact a ON a.repository_id = r.id WHERE r.name = $1 AND a.digest = $2";
+
+pub(super) const REFERRERS: &str =
+    "SELECT a.digest, a.manifest_media_type, a.manifest_size, a.artifact_type, a.annotations
+    FROM repository r JOIN accessory x ON x.repository_id = r.id JOIN artifact a ON a.id = x.artifact_id
+    WHERE r.name = $1 AND x.subject_digest = $2 ORDER BY a.id";
+
+pub(super) const TAGS: &str = "SELECT t.name FROM tag t WHERE t.repository_id = $1 AND t.name > $2
+    ORDER BY t.name";
+
+pub(super) const REPOSITORY: &str = "SELECT id FROM repository WHERE name = $1";
+
+pub(super) const CATALOG: &str = "SELECT r.name FROM repository r
+    WHERE r.name > $1 AND EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = r.id) ORDER BY r.name";
