@@ -1,8 +1,8 @@
-//! Documents: links inside the project lead somewhere, and every decision is in the index.
+//! Documents: links and mentions lead to pages that are here, and every decision is in the index.
 
 use super::Violation;
 use crate::files::Tree;
-use crate::rust_text::line_of;
+use crate::rust_text::{RustText, line_of};
 use std::collections::BTreeMap;
 
 const DECISIONS: &str = "docs/decisions/";
@@ -19,6 +19,32 @@ pub(super) fn check(tree: &Tree, found: &mut Vec<Violation>) {
             }
         }
     }
+    for file in tree.files.iter().filter(|file| file.extension() == "rs" && file.text.contains(".md")) {
+        let comments = RustText::read(&file.text).comments;
+        for (at, page) in mentions(&comments).filter(|(_, page)| !is_here(tree, page)) {
+            let message = format!("there is no page `{page}` in this project");
+            found.push(Violation::new(file, line_of(&comments, at), "mention", message));
+        }
+    }
+}
+
+/// Names of pages in comments. `NNNN` stands for any number.
+fn mentions(comments: &str) -> impl Iterator<Item = (usize, &str)> {
+    comments.match_indices(".md").filter_map(|(at, ending)| {
+        let end = at + ending.len();
+        let part_of_name = |c: char| c.is_alphanumeric() || "_-./".contains(c);
+        let goes_on = comments[end..].starts_with(|c: char| c.is_alphanumeric());
+        let start = comments[..at].rfind(|c| !part_of_name(c)).map_or(0, |before| before + 1);
+        let page = comments.get(start..end).filter(|page| !goes_on && !page.contains("NNNN"))?;
+        Some((start, page))
+    })
+}
+
+/// Whether a page is named by its path or by the end of it.
+fn is_here(tree: &Tree, page: &str) -> bool {
+    tree.files.iter().any(|file| {
+        file.path.strip_suffix(page).is_some_and(|folder| folder.is_empty() || folder.ends_with('/'))
+    })
 }
 
 /// Every `NNNN-title.md` is linked from the index, and no number is taken twice.
@@ -114,6 +140,15 @@ mod tests {
     #[test]
     fn code_in_a_page_has_no_links() {
         assert!(complaints(&[("README.md", "`a[0](x)`\n```\n[b](y)\n```\n")]).is_empty());
+    }
+
+    #[test]
+    fn pages_named_in_comments_are_here() {
+        let code = "//! See docs/x.md, x.md §2 and `y.md`.\n// NNNN-title.md\nconst A: &str = \"z.md\";";
+        assert_eq!(
+            complaints(&[("crates/db/src/a.rs", code), ("docs/x.md", "")]),
+            ["crates/db/src/a.rs:1: mention: there is no page `y.md` in this project"]
+        );
     }
 
     #[test]
