@@ -28,7 +28,11 @@ impl File {
 
     /// Whether the whole file serves tests only.
     pub(crate) fn is_test(&self) -> bool {
-        self.name() == "tests.rs" || self.path.contains("/tests/") || self.path.starts_with("crates/testkit/")
+        let name = self.name();
+        matches!(name, "tests.rs" | "testing.rs")
+            || name.ends_with("_tests.rs")
+            || self.path.contains("/tests/")
+            || self.path.starts_with("crates/testkit/")
     }
 }
 
@@ -108,6 +112,8 @@ mod tests {
     fn a_path_tells_what_serves_tests() {
         let is_test = |path: &str| File { path: path.into(), text: String::new() }.is_test();
         assert!(is_test("crates/core/src/registry/tests.rs"));
+        assert!(is_test("crates/web/src/kit/page_tests.rs"));
+        assert!(is_test("crates/db/src/testing.rs"));
         assert!(is_test("crates/server/tests/it/main.rs"));
         assert!(is_test("crates/testkit/src/lib.rs"));
         assert!(!is_test("crates/core/src/registry/push.rs"));
