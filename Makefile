@@ -22,9 +22,8 @@ fmt: ## format the sources
 
 e2e: ## real clients against a release build (CASES="docker helm" for some)
 	@scripts/setup.sh test
-	@e2e/install.sh
 	@cargo build --release --locked -p haven-server
-	@e2e/run.sh $(CASES)
+	@HAVEN_BIN=$${CARGO_TARGET_DIR:-target}/release/haven e2e/run.sh $(CASES)
 
 fuzz: ## fuzz every parser, SECONDS_EACH seconds each (60)
 	@fuzz/run.sh $(or $(SECONDS_EACH),60)

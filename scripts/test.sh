@@ -66,7 +66,9 @@ step 'tests on SQLite' env -u HAVEN_TEST_POSTGRES cargo test --workspace --locke
 step 'tests on PostgreSQL' scripts/with-postgres.sh cargo test --workspace --locked -q
 step 'release build' cargo build --release --locked -q -p haven-server
 step 'clients' clients_ready
+export HAVEN_BIN=${CARGO_TARGET_DIR:-target}/release/haven HAVEN_E2E_SKIP_INSTALL=1
 step 'real clients' e2e/run.sh
+step 'real clients, on PostgreSQL' env HAVEN_E2E_DATABASE=postgres e2e/run.sh protocol conformance docker
 if has_nightly; then
   step 'fuzzing' fuzz/run.sh 5
 fi
