@@ -1,0 +1,262 @@
+# The harness of the black-box suite: checks, processes, a Haven of one's own. Sourced by every case.
+#
+# A case is a bash script that sources this file, calls start_haven (or not), makes checks and ends. What it started
+# is ended, by process id, when it exits, however it exits. Nothing here needs a network beyond loopback.
+# shellcheck shell=bash
+
+set -uo pipefail
+
+E2E=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+CASE=$(basename "$0" .sh)
+CACHE=${HAVEN_E2E_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/haven-e2e/bin}
+PATH=$CACHE:$PATH:/usr/sbin:/sbin
+WORK=${HAVEN_E2E_WORK:-}
+[ -n "$WORK" ] || WORK=$(mktemp -d "${TMPDIR:-/tmp}/haven-e2e.XXXXXX")
+RESULTS=${HAVEN_E2E_RESULTS:-$WORK/results}
+HAVEN_BIN=${HAVEN_BIN:-$E2E/../target/release/haven}
+ADMIN_PASSWORD=Correct-horse-7
+PIDS=()
+FOLDERS=()
+
+# Clients keep their credentials and caches under the home folder: give each case an empty one.
+mkdir -p "$WORK/home"
+export HOME=$WORK/home XDG_CACHE_HOME=$WORK/home/.cache XDG_CONFIG_HOME=$WORK/home/.config
+export XDG_DATA_HOME=$WORK/home/.local/share XDG_RUNTIME_DIR=$WORK/home/run
+mkdir -m 700 "$XDG_RUNTIME_DIR"
+unset HTTP_PROXY HTTPS_PROXY http_proxy https_proxy ALL_PROXY all_proxy DOCKER_HOST DOCKER_CONFIG REGISTRY_AUTH_FILE
+# A client that opens an http:// realm by way of a proxy would leave loopback.
+export NO_PROXY='*' no_proxy='*' LC_ALL=C.UTF-8
+
+# ---------------------------------------------------------------------------------------------------------- checks
+
+pass() {
+  echo "ok - $CASE: $1"
+  echo "ok $CASE: $1" >>"$RESULTS"
+}
+
+fail() {
+  echo "NOT OK - $CASE: $1"
+  echo "not $CASE: $1" >>"$RESULTS"
+}
+
+# Not counted: what a case could not look at, and why.
+skip() {
+  echo "SKIPPED - $CASE: $1"
+  echo "skip $CASE: $1" >>"$RESULTS"
+}
+
+# run CMD… : OUT is what it said on both streams, STATUS how it ended.
+run() {
+  echo "+ $*"
+  OUT=$("$@" 2>&1 </dev/null)
+  STATUS=$?
+  # An answer can be a manifest of megabytes: the log keeps its beginning.
+  [ -z "$OUT" ] || printf '%.4000s\n' "$OUT" | sed 's/^/  | /'
+  return "$STATUS"
+}
+
+# expect NAME CMD… : CMD succeeds.
+expect() {
+  local name=$1
+  shift
+  if run "$@"; then pass "$name"; else fail "$name (exit $STATUS)"; fi
+  return "$STATUS"
+}
+
+# expect_out NAME PATTERN CMD… : CMD succeeds and says PATTERN (an extended regular expression).
+expect_out() {
+  local name=$1 pattern=$2
+  shift 2
+  if ! run "$@"; then
+    fail "$name (exit $STATUS)"
+  elif grep -Eq -- "$pattern" <<<"$OUT"; then
+    pass "$name"
+  else
+    fail "$name (output lacks: $pattern)"
+  fi
+}
+
+# expect_fail NAME PATTERN CMD… : CMD fails and says PATTERN, without regard to case.
+expect_fail() {
+  local name=$1 pattern=$2
+  shift 2
+  if run "$@"; then
+    fail "$name (succeeded)"
+  elif grep -Eiq -- "$pattern" <<<"$OUT"; then
+    pass "$name"
+  else
+    fail "$name (message lacks: $pattern)"
+  fi
+}
+
+# expect_eq NAME WANT GOT
+expect_eq() {
+  if [ "$2" = "$3" ]; then pass "$1"; else fail "$1 (want '$2', got '$3')"; fi
+}
+
+# expect_match NAME PATTERN TEXT
+expect_match() {
+  if grep -Eq -- "$2" <<<"$3"; then pass "$1"; else fail "$1 (want /$2/, got '$(printf '%.300s' "$3")')"; fi
+}
+
+# need PROGRAM… : ends the case when one is not there, as failed unless the case was declared optional.
+need() {
+  local program
+  for program in "$@"; do
+    command -v "$program" >/dev/null 2>&1 && continue
+    case " ${HAVEN_E2E_OPTIONAL:-} " in
+      *" $CASE "*) skip "$program is not installed" ;;
+      *) fail "$program is not installed" ;;
+    esac
+    exit 1
+  done
+}
+
+# -------------------------------------------------------------------------------------------------------- processes
+
+# spawn NAME CMD… : in the background, its output in $WORK/NAME.log, its id in SPAWNED.
+spawn() {
+  local name=$1
+  shift
+  echo "+ $* &"
+  "$@" >>"$WORK/$name.log" 2>&1 </dev/null &
+  SPAWNED=$!
+  PIDS+=("$SPAWNED")
+}
+
+alive() { kill -0 "$1" 2>/dev/null; }
+
+# finish PID [SIGNAL] : asks, waits, insists.
+finish() {
+  local pid=$1 signal=${2:-TERM} tick
+  alive "$pid" || return 0
+  kill "-$signal" "$pid" 2>/dev/null
+  for tick in $(seq 150); do
+    alive "$pid" || break
+    [ "$tick" = 150 ] && kill -KILL "$pid" 2>/dev/null
+    sleep 0.1
+  done
+  wait "$pid" 2>/dev/null
+  return 0
+}
+
+# Storage drivers and run times can leave mounts, and with them the folder could not go.
+unmount_below() {
+  local mount
+  awk -v work="$1/" 'index($2, work) == 1 { print $2 }' /proc/mounts | sort -r |
+    while read -r mount; do umount -l "$mount" 2>/dev/null; done
+}
+
+cleanup() {
+  local status=$? index folder
+  trap - EXIT
+  trap '' INT TERM HUP
+  for ((index = ${#PIDS[@]} - 1; index >= 0; index--)); do finish "${PIDS[index]}"; done
+  for folder in "$WORK" "${FOLDERS[@]}"; do unmount_below "$folder"; done
+  rm -rf "${FOLDERS[@]}"
+  # run.sh gives a folder and removes it; on its own, a case made one and does.
+  if [ -z "${HAVEN_E2E_WORK:-}" ] && [ -z "${HAVEN_E2E_KEEP:-}" ]; then rm -rf "$WORK"; fi
+  exit "$status"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# wait_for SECONDS CMD… : until CMD succeeds.
+wait_for() {
+  local limit=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -lt "$limit" ] || return 1
+    sleep 0.1
+  done
+}
+
+port_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+free_port() {
+  local port
+  while :; do
+    port=$((20000 + RANDOM % 10000))
+    port_free "$port" && echo "$port" && return
+  done
+}
+
+# --------------------------------------------------------------------------------------------------------- database
+
+# start_postgres : a throw-away cluster on PG_PORT, without fsync. PostgreSQL refuses to run as root.
+start_postgres() {
+  local bin as_postgres=()
+  bin=$(find /usr/lib/postgresql -maxdepth 2 -name bin | sort -V | tail -n 1)
+  PG_DATA=$(mktemp -d /tmp/he2e-pg.XXXXXX)
+  FOLDERS+=("$PG_DATA")
+  PG_PORT=$(free_port)
+  if [ "$(id -u)" = 0 ]; then
+    chown postgres: "$PG_DATA"
+    # Unlike runuser, setpriv becomes the program: its id is the server's.
+    as_postgres=(setpriv --reuid=postgres --regid=postgres --init-groups)
+  fi
+  (cd / && "${as_postgres[@]}" "$bin/initdb" -D "$PG_DATA/db" -U haven -A trust -E UTF8 --no-sync) \
+    >"$WORK/initdb.log" 2>&1 || { cat "$WORK/initdb.log"; return 1; }
+  spawn postgres "${as_postgres[@]}" "$bin/postgres" -D "$PG_DATA/db" -p "$PG_PORT" \
+    -c listen_addresses=127.0.0.1 -c unix_socket_directories="$PG_DATA" -c max_connections=100 \
+    -c fsync=off -c synchronous_commit=off -c full_page_writes=off
+  export PG_PORT
+  wait_for 30 psql_admin 'SELECT 1'
+}
+
+psql_admin() { psql -h 127.0.0.1 -p "$PG_PORT" -U haven -d postgres -qAtc "$1"; }
+
+# ------------------------------------------------------------------------------------------------------------ Haven
+
+# start_haven : on a free port of loopback with an empty data folder. Sets REGISTRY, BASE and HAVEN_PID.
+start_haven() {
+  [ -x "$HAVEN_BIN" ] || { fail "no program at HAVEN_BIN=$HAVEN_BIN"; exit 1; }
+  REGISTRY=127.0.0.1:$(free_port)
+  BASE=http://$REGISTRY
+  HAVEN_ENV=(PATH="$PATH" HOME="$HOME" HARBOR_ADMIN_PASSWORD="$ADMIN_PASSWORD"
+    HAVEN_LISTEN="$REGISTRY" HAVEN_DATA_DIR="$WORK/data" HAVEN_EXTERNAL_URL="$BASE")
+  if [ "${HAVEN_E2E_DATABASE:-sqlite}" = postgres ]; then
+    [ -n "${PG_PORT:-}" ] || start_postgres || { fail 'PostgreSQL starts'; exit 1; }
+    psql_admin "CREATE DATABASE \"$CASE\"" || { fail 'a database can be created'; exit 1; }
+    HAVEN_ENV+=(HAVEN_DATABASE__URL="postgres://haven@127.0.0.1:$PG_PORT/$CASE")
+  fi
+  mkdir -p "$WORK/data"
+  launch_haven || { fail 'Haven starts'; tail -n 30 "$WORK/haven.log"; exit 1; }
+}
+
+launch_haven() {
+  # Haven refuses a HAVEN_… variable that it does not know, and this suite has some of its own.
+  spawn haven env -i "${HAVEN_ENV[@]}" "$HAVEN_BIN" serve
+  HAVEN_PID=$SPAWNED
+  wait_for 30 haven_answers
+}
+
+haven_answers() { alive "$HAVEN_PID" && curl -fsS -m 2 "$BASE/api/v2.0/ping"; }
+
+# admin METHOD PATH [JSON] : a REST call as the administrator; says the body, fails on an error status.
+admin() {
+  local method=$1 path=$2
+  shift 2
+  [ "$#" = 0 ] || set -- -H 'Content-Type: application/json' -d "$1"
+  curl -sS --fail-with-body -m 30 -X "$method" -u "admin:$ADMIN_PASSWORD" "$@" "$BASE/api/v2.0$path"
+}
+
+# make_project NAME [true|false] : private unless told.
+make_project() {
+  expect "project $1 is created" \
+    admin POST /projects "{\"project_name\":\"$1\",\"metadata\":{\"public\":\"${2:-false}\"}}"
+}
+
+# make_user NAME : with the password USER_PASSWORD and no rights.
+USER_PASSWORD=Battery-staple-9
+make_user() {
+  expect "user $1 is created" admin POST /users \
+    "{\"username\":\"$1\",\"email\":\"$1@example.com\",\"realname\":\"$1\",\"password\":\"$USER_PASSWORD\"}"
+}
+
+# add_member PROJECT USER ROLE : 1 admin, 2 developer, 3 guest, 4 maintainer.
+add_member() {
+  expect "$2 joins $1" admin POST "/projects/$1/members" \
+    "{\"role_id\":$3,\"member_user\":{\"username\":\"$2\"}}"
+}
