@@ -1,1 +1,5 @@
 //! haven-web
+
+pub mod conn;
+pub mod kit;
+pub mod metrics;

@@ -1,0 +1,70 @@
+//! What is known of one request beyond its bytes: its id, its span, and which operation it turned out to be.
+
+use std::convert::Infallible;
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::FromRequestParts;
+use http::Extensions;
+use http::request::Parts;
+use tracing::Span;
+
+/// The operation of a URL that no handler claims.
+pub const UNKNOWN_OPERATION: &str = "unknown";
+
+/// Shared by the outer layer, which makes it, and the handlers, which fill it in.
+#[derive(Clone, Debug)]
+pub struct RequestContext(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    id: String,
+    span: Span,
+    operation: OnceLock<&'static str>,
+}
+
+impl RequestContext {
+    /// The context of a request that arrives now.
+    pub fn new(id: String, span: Span) -> Self {
+        Self(Arc::new(Inner { id, span, operation: OnceLock::new() }))
+    }
+
+    /// The context of the request whose extensions these are. Without the outer layer it belongs to nobody.
+    pub fn of(extensions: &Extensions) -> Self {
+        extensions.get().cloned().unwrap_or_else(|| Self::new(String::new(), Span::none()))
+    }
+
+    /// The id that the client sees as `X-Request-Id`.
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// The span of the whole request.
+    pub fn span(&self) -> &Span {
+        &self.0.span
+    }
+
+    /// Names the operation for the metrics and the log. The first name stays.
+    pub fn set_operation(&self, id: &'static str) {
+        if self.0.operation.set(id).is_ok() {
+            self.0.span.record("operation", id);
+        }
+    }
+
+    /// The operation, or `unknown`.
+    pub fn operation(&self) -> &'static str {
+        self.0.operation.get().copied().unwrap_or(UNKNOWN_OPERATION)
+    }
+
+    /// Names the caller in the log.
+    pub fn set_caller(&self, name: &str) {
+        self.0.span.record("caller", name);
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestContext {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.extensions))
+    }
+}

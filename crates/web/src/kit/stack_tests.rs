@@ -1,0 +1,1 @@
+//! The outer layer around a small application.
