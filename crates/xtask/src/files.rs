@@ -26,12 +26,12 @@ impl File {
         self.name().rsplit_once('.').map_or("", |(_, extension)| extension)
     }
 
-    /// Whether the whole file serves tests only.
+    /// Whether the whole file serves tests and measurements only.
     pub(crate) fn is_test(&self) -> bool {
         let name = self.name();
         matches!(name, "tests.rs" | "testing.rs")
             || name.ends_with("_tests.rs")
-            || self.path.contains("/tests/")
+            || ["/tests/", "/examples/", "/benches/"].iter().any(|folder| self.path.contains(folder))
             || self.path.starts_with("crates/testkit/")
     }
 }
