@@ -3,13 +3,25 @@
 //! A store knows nothing of projects, links or quotas: those are rows, and the rows say which blob exists and how
 //! long it is. Here are only bytes: one trait, [`BlobStore`], its back ends, and one suite that every back end passes.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 mod error;
+mod filesystem;
 mod hash;
+mod mapping;
 mod memory;
 mod store;
+#[cfg(any(test, feature = "testing"))]
+mod unreliable;
 mod upload;
 
 pub use error::{Error, Kind, Result};
+pub use filesystem::Filesystem;
 pub use memory::Memory;
 pub use store::{BlobStore, ByteStream};
+#[cfg(any(test, feature = "testing"))]
+pub use unreliable::Unreliable;
 pub use upload::Upload;
+
+#[cfg(test)]
+mod tests;

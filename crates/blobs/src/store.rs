@@ -45,7 +45,8 @@ pub trait BlobStore: Send + Sync + 'static {
     async fn append(&self, upload: &mut Upload, body: ByteStream, limit: Option<u64>) -> Result<u64>;
 
     /// Makes the upload the blob `digest` and returns its size. Content that has another digest is dropped
-    /// (`DigestMismatch`). May be repeated after a crash, and by several uploads of the same content.
+    /// (`DigestMismatch`). Several uploads may become the same blob, even at once. A commit whose answer was lost may
+    /// be repeated, if the digest is of the session's own algorithm.
     async fn commit(&self, upload: Upload, digest: &Digest) -> Result<u64>;
 
     /// Drops an upload; an absent one is fine.

@@ -1,0 +1,192 @@
+//! Where things lie, and how they get there for good.
+//!
+//! The tree is that of the distribution registry, so that a volume can be taken over from one:
+//! `docker/registry/v2/blobs/<algorithm>/<2 hex>/<hex>/data`. Ours alone is `docker/registry/v2/uploads/<id>/data`.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use haven_oci::Digest;
+
+use crate::error::{Error, Kind, Result};
+use crate::upload::check_id;
+
+const DIRECTORY_MODE: u32 = 0o750;
+const FILE_MODE: u32 = 0o640;
+/// No upload id has a dot, so files of this ending are never taken for one.
+pub(super) const TEMPORARY: &str = "tmp";
+
+/// The two trees under one root.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    blobs: PathBuf,
+    pub(super) uploads: PathBuf,
+}
+
+impl Layout {
+    /// Finds or makes the tree under `root` and makes sure that it can be used.
+    pub(super) fn open(root: &Path) -> Result<Self> {
+        let base = root.join("docker/registry/v2");
+        let layout = Self { blobs: base.join("blobs"), uploads: base.join("uploads") };
+        let context = || format!("blob folder {} cannot be used", root.display());
+        for directory in [&layout.blobs, &layout.uploads] {
+            let mut builder = DirBuilder::new();
+            builder.recursive(true).mode(DIRECTORY_MODE);
+            builder.create(directory).map_err(|error| unusable(&context(), error))?;
+        }
+        layout.probe().map_err(|error| unusable(&context(), error))?;
+        let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev());
+        let devices = (device(&layout.blobs), device(&layout.uploads));
+        match devices {
+            (Ok(blobs), Ok(uploads)) if blobs == uploads => Ok(layout),
+            (Ok(_), Ok(_)) => {
+                let why = "its blobs and uploads must be on one file system";
+                Err(Error::new(Kind::Invalid, format!("{}: {why}", context())))
+            }
+            (Err(error), _) | (_, Err(error)) => Err(unusable(&context(), error)),
+        }
+    }
+
+    /// Writes a file and removes it; returns the time that the file system gave it.
+    pub(super) fn probe(&self) -> io::Result<std::time::SystemTime> {
+        let (path, mut file) = self.create_temporary()?;
+        let written = io::Write::write_all(&mut file, b"probe").and_then(|()| file.metadata()?.modified());
+        fs::remove_file(path)?;
+        written
+    }
+
+    /// A new file beside the uploads, on the file system of the blobs.
+    pub(super) fn create_temporary(&self) -> io::Result<(PathBuf, File)> {
+        loop {
+            let random = RandomState::new().hash_one(std::process::id());
+            let path = self.uploads.join(format!("{random:016x}.{TEMPORARY}"));
+            match create_file(&path) {
+                Ok(file) => return Ok((path, file)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    pub(super) fn blob(&self, digest: &Digest) -> PathBuf {
+        self.directories(digest)[2].join("data")
+    }
+
+    /// The folder of an upload.
+    pub(super) fn upload(&self, id: &str) -> Result<PathBuf> {
+        check_id(id)?;
+        Ok(self.uploads.join(id))
+    }
+
+    /// The size of a blob, if it is here.
+    pub(super) fn size(&self, digest: &Digest) -> Result<Option<u64>> {
+        match fs::metadata(self.blob(digest)) {
+            Ok(metadata) if metadata.is_file() => Ok(Some(metadata.len())),
+            Ok(_) => Err(Error::new(Kind::Corrupt, format!("blob {digest} is not a file"))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io(format!("look for blob {digest}"), error)),
+        }
+    }
+
+    /// Opens an empty upload.
+    pub(super) fn create_upload(&self, id: &str) -> Result<()> {
+        let directory = self.upload(id)?;
+        let created = DirBuilder::new().mode(DIRECTORY_MODE).create(&directory);
+        match created.and_then(|()| create_file(&directory.join("data"))) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::id_taken(id)),
+            Err(error) => Err(Error::io(format!("create upload {id}"), error)),
+        }
+    }
+
+    /// Removes an upload and whatever it holds.
+    pub(super) fn remove_upload(&self, id: &str) -> Result<()> {
+        match fs::remove_dir_all(self.upload(id)?) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io(format!("remove upload {id}"), error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives the synced file `from` its place as blob `digest`, so that it is still there after a power failure.
+    ///
+    /// A blob that is already there in full length stays, and `from` is left where it is.
+    pub(super) fn place(&self, from: &Path, size: u64, digest: &Digest) -> Result<()> {
+        let directories = self.directories(digest);
+        if self.size(digest)? != Some(size) {
+            let placed = retry_while_missing(|| {
+                for directory in &directories {
+                    create_directory(directory)?;
+                }
+                fs::rename(from, directories[2].join("data"))
+            });
+            placed.map_err(|error| Error::io(format!("place blob {digest}"), error))?;
+        }
+        // Also for a blob that was here before: who put it may not have got as far as this.
+        for directory in directories.iter().rev() {
+            sync_directory(directory).map_err(|error| Error::io(format!("sync blob {digest}"), error))?;
+        }
+        Ok(())
+    }
+
+    /// Removes a blob and its folder; says whether it was there.
+    pub(super) fn remove_blob(&self, digest: &Digest) -> Result<bool> {
+        let [_, prefix, directory] = self.directories(digest);
+        match fs::remove_file(directory.join("data")) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(Error::io(format!("remove blob {digest}"), error)),
+        }
+        // Fails when somebody has just put the blob back, and that is fine.
+        let _ = fs::remove_dir(&directory);
+        let synced = sync_directory(&directory).and_then(|()| sync_directory(&prefix));
+        synced.map_err(|error| Error::io(format!("sync removal of blob {digest}"), error))?;
+        Ok(true)
+    }
+
+    /// The folders above a blob, outermost first.
+    fn directories(&self, digest: &Digest) -> [PathBuf; 3] {
+        let algorithm = self.blobs.join(digest.algorithm().as_str());
+        let prefix = algorithm.join(digest.hex().get(..2).unwrap_or_default());
+        let directory = prefix.join(digest.hex());
+        [algorithm, prefix, directory]
+    }
+}
+
+fn unusable(context: &str, error: io::Error) -> Error {
+    Error::with_source(Kind::Unavailable, format!("{context}: {error}"), error)
+}
+
+fn create_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)
+}
+
+fn create_directory(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A folder that vanished meanwhile was removed with its blob, and has nothing left to be synced.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    match File::open(path).and_then(|directory| directory.sync_all()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A removal of the same blob may take the folder away between its making and its use.
+fn retry_while_missing(mut step: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    for _ in 0..8 {
+        match step() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            done => return done,
+        }
+    }
+    step()
+}

@@ -1,0 +1,83 @@
+//! Windows of a blob file as memory, without copying: the only unsafe code of this crate.
+
+#![expect(
+    unsafe_code,
+    reason = "a memory map is unsafe to make; the argument is at the one place where it is made"
+)]
+
+use std::fs::File;
+use std::io;
+use std::num::NonZeroU64;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+
+use bytes::Bytes;
+use memmap2::{Advice, Mmap, MmapOptions};
+use rustix::fs::fadvise;
+
+/// The bytes of `range`, mapped and already in memory: whoever reads them waits for no disk.
+///
+/// Blocks until the disk has delivered. The window is unmapped when its last slice is dropped. Where mapping is not
+/// to be had (an old kernel, an odd file system, a failing disk), the window is read instead, so that trouble shows as
+/// an error here and not as a signal later.
+pub(crate) fn window(file: &File, range: Range<u64>) -> io::Result<Bytes> {
+    let length = usize::try_from(range.end.saturating_sub(range.start)).map_err(io::Error::other)?;
+    if file.metadata()?.len() < range.end {
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the blob became shorter while it was read",
+        ));
+    }
+    let Some(count) = NonZeroU64::new(length as u64) else { return Ok(Bytes::new()) };
+    // Only hints: the disk starts on the whole window at once, in large requests.
+    let _ = fadvise(file, range.start, Some(count), rustix::fs::Advice::WillNeed);
+    match map(file, range.start, length) {
+        Ok(map) => Ok(Bytes::from_owner(map)),
+        Err(_) => read(file, range.start, length),
+    }
+}
+
+/// The bytes of a short range, copied.
+pub(crate) fn read(file: &File, start: u64, length: usize) -> io::Result<Bytes> {
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, start)?;
+    Ok(bytes.into())
+}
+
+fn map(file: &File, start: u64, length: usize) -> io::Result<Mmap> {
+    // SAFETY: nothing may write to or shorten the mapped part of the file while the map lives. Only committed blobs
+    // get here, and those are immutable: this crate opens them for reading only, replaces them by rename and removes
+    // them by unlink, both of which leave the mapped inode as it is. The caller has just checked that the file
+    // reaches to the end of the window, so the map has no pages beyond the end of the file.
+    let map = unsafe { MmapOptions::new().offset(start).len(length).map(file)? };
+    map.advise(Advice::Sequential)?;
+    map.advise(Advice::PopulateRead)?;
+    Ok(map)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_window_shows_its_part_and_outlives_the_file() {
+        let content: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&content).unwrap();
+        let bytes = window(file.as_file(), 4_099..300_001).unwrap();
+        drop(file);
+        assert_eq!(bytes, content[4_099..300_001]);
+        assert_eq!(bytes.slice(10..20), content[4_109..4_119]);
+    }
+
+    #[test]
+    fn a_window_beyond_the_end_is_refused() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"0123456789").unwrap();
+        assert_eq!(window(&file, 5..11).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(window(&file, 4..4).unwrap(), Bytes::new());
+        assert_eq!(read(&file, 2, 3).unwrap(), "234");
+    }
+}

@@ -1,0 +1,90 @@
+//! What a good caller does with an unreliable store: try again, and go on from what was kept.
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use haven_oci::{Algorithm, Digest};
+
+use crate::{BlobStore, ByteStream, Error, Kind, Memory, Result, Unreliable, Upload};
+
+pub(super) struct Patient<S>(pub(super) S);
+
+/// Evaluates the operation until it is no longer `Unavailable`.
+macro_rules! persist {
+    ($operation:expr) => {
+        loop {
+            match $operation.await {
+                Err(Error { kind: Kind::Unavailable, .. }) => {}
+                outcome => break outcome,
+            }
+        }
+    };
+}
+
+#[async_trait]
+impl<S: BlobStore> BlobStore for Patient<S> {
+    async fn size(&self, digest: &Digest) -> Result<Option<u64>> {
+        persist!(self.0.size(digest))
+    }
+
+    async fn read(&self, digest: &Digest, size: u64, range: Range<u64>) -> Result<ByteStream> {
+        persist!(self.0.read(digest, size, range.clone()))
+    }
+
+    async fn put(&self, digest: &Digest, bytes: Bytes) -> Result<()> {
+        persist!(self.0.put(digest, bytes.clone()))
+    }
+
+    async fn delete(&self, digest: &Digest) -> Result<bool> {
+        persist!(self.0.delete(digest))
+    }
+
+    async fn begin(&self, id: &str, algorithm: Algorithm) -> Result<Upload> {
+        persist!(self.0.begin(id, algorithm))
+    }
+
+    async fn append(&self, upload: &mut Upload, body: ByteStream, limit: Option<u64>) -> Result<u64> {
+        let before = upload.clone();
+        let chunks: Vec<_> = body.collect().await;
+        let ours = chunks.iter().any(std::result::Result::is_err);
+        let sent: Bytes = chunks.into_iter().flatten().collect::<Vec<_>>().concat().into();
+        loop {
+            let done = usize::try_from(upload.size - before.size).unwrap_or_default();
+            let rest = sent.slice(done..);
+            let error = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+            let end = stream::iter(ours.then_some(Err(error)));
+            let body = stream::once(async { Ok(rest) }).chain(end).boxed();
+            match self.0.append(upload, body, limit).await {
+                Err(error) if error.kind == Kind::Interrupted && !ours => {}
+                Err(error) if error.kind == Kind::TooLarge => {
+                    *upload = before;
+                    return Err(error);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn commit(&self, upload: Upload, digest: &Digest) -> Result<u64> {
+        persist!(self.0.commit(upload.clone(), digest))
+    }
+
+    async fn abort(&self, id: &str) -> Result<()> {
+        persist!(self.0.abort(id))
+    }
+
+    async fn check(&self) -> Result<()> {
+        persist!(self.0.check())
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_on_loses_nothing() {
+    let store = Patient(Unreliable::new(Memory::new(), 4));
+    let mut upload = store.begin("a", Algorithm::Sha256).await.unwrap();
+    let bytes = crate::conformance::content(1, 1000);
+    store.append(&mut upload, crate::conformance::body(&bytes, 10), None).await.unwrap();
+    assert_eq!(store.commit(upload, &Digest::sha256(&bytes)).await.unwrap(), 1000);
+}
