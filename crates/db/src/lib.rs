@@ -17,8 +17,10 @@ mod options;
 mod postgres;
 mod row;
 mod sqlite;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 mod time;
 mod tx;
 mod value;

@@ -15,7 +15,7 @@ pub struct Tx {
 
 enum Inner {
     Sqlite(SqliteTx),
-    Postgres(PostgresTx),
+    Postgres(Box<PostgresTx>),
 }
 
 impl Tx {
@@ -24,7 +24,7 @@ impl Tx {
     }
 
     pub(crate) fn postgres(tx: PostgresTx) -> Self {
-        Self { inner: Inner::Postgres(tx), failed: false }
+        Self { inner: Inner::Postgres(Box::new(tx)), failed: false }
     }
 
     /// Which engine this is.

@@ -10,7 +10,7 @@ use std::task::{Context, Waker};
 use deadpool_postgres::{Client, Pool};
 use tokio_postgres::types::ToSql;
 
-use crate::{Answer, Error, PostgresOptions, Result, Row, Value};
+use crate::{Answer, Error, Kind, PostgresOptions, Result, Row, Value};
 use error::{failure, unreachable};
 use types::Bound;
 
@@ -24,13 +24,12 @@ impl Postgres {
         Ok(Self { pool: connect::pool(options)? })
     }
 
-    /// A read that meets a connection the server has closed meanwhile is tried once more.
+    /// A read that meets a connection the server has ended meanwhile is tried once more.
     pub(crate) async fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
         let client = self.client().await?;
         match run(&client, sql, params).await {
-            Err(_) if client.is_closed() && sql.trim_start().starts_with("SELECT") => {
-                drop(client);
-                run(&self.client().await?, sql, params).await
+            Err(error) if error.kind == Kind::Unavailable && sql.trim_start().starts_with("SELECT") => {
+                run(&self.instead_of(client).await?, sql, params).await
             }
             answer => answer,
         }
@@ -43,8 +42,10 @@ impl Postgres {
 
     pub(crate) async fn begin(&self) -> Result<PostgresTx> {
         match PostgresTx::begin(self.client().await?).await {
-            Err((_, true)) => PostgresTx::begin(self.client().await?).await,
-            answer => answer,
+            Err((error, client)) if error.kind == Kind::Unavailable => {
+                PostgresTx::begin(self.instead_of(client).await?).await
+            }
+            begun => begun,
         }
         .map_err(|(error, _)| error)
     }
@@ -56,39 +57,47 @@ impl Postgres {
     async fn client(&self) -> Result<Client> {
         self.pool.get().await.map_err(unreachable)
     }
+
+    /// A new connection for one that is gone. Those that idle in the pool have most likely gone with it.
+    async fn instead_of(&self, client: Client) -> Result<Client> {
+        drop(Client::take(client));
+        self.pool.retain(|_, _| false);
+        self.client().await
+    }
 }
 
-/// A connection inside a transaction.
+/// A connection inside a transaction. Without one it is over.
 pub(crate) struct PostgresTx {
-    client: Client,
-    open: bool,
+    client: Option<Client>,
 }
 
 impl PostgresTx {
-    /// On failure also says whether the connection was already closed, so that another may be tried.
-    async fn begin(client: Client) -> Result<Self, (Error, bool)> {
+    /// On failure gives the connection back.
+    async fn begin(client: Client) -> Result<Self, (Error, Client)> {
         // Made first, so that a caller who gives up while BEGIN is on its way leaves no open transaction in the pool.
-        let mut tx = Self { client, open: true };
-        let begun = tx.client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await;
-        if let Err(error) = begun {
-            tx.open = false;
-            return Err((failure(error), tx.client.is_closed()));
+        let mut tx = Self { client: Some(client) };
+        match (tx.batch("BEGIN ISOLATION LEVEL READ COMMITTED").await, tx.client.take()) {
+            (Err(error), Some(client)) => Err((error, client)),
+            (_, client) => Ok(Self { client }),
         }
-        Ok(tx)
+    }
+
+    fn client(&self) -> Result<&Client> {
+        self.client.as_ref().ok_or_else(|| Error::internal("the transaction is over"))
     }
 
     pub(crate) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Answer> {
-        run(&self.client, sql, params).await
+        run(self.client()?, sql, params).await
     }
 
     pub(crate) async fn batch(&mut self, sql: &str) -> Result<()> {
-        self.client.batch_execute(sql).await.map_err(|error| failure(error).running(sql))
+        self.client()?.batch_execute(sql).await.map_err(|error| failure(error).running(sql))
     }
 
     pub(crate) async fn commit(mut self) -> Result<()> {
-        let done = self.client.batch_execute("COMMIT").await.map_err(failure);
-        self.open = false;
-        done
+        self.batch("COMMIT").await?;
+        self.client = None;
+        Ok(())
     }
 }
 
@@ -96,8 +105,8 @@ impl Drop for PostgresTx {
     /// Sends the rollback without waiting for the answer: the connection handles requests in order, so whoever has it
     /// next comes after it. The first poll of the future is what sends.
     fn drop(&mut self) {
-        if self.open {
-            let rollback = std::pin::pin!(self.client.batch_execute("ROLLBACK"));
+        if let Some(client) = &self.client {
+            let rollback = std::pin::pin!(client.batch_execute("ROLLBACK"));
             let _ = rollback.poll(&mut Context::from_waker(Waker::noop()));
         }
     }

@@ -140,7 +140,7 @@ fn open_writer(options: &SqliteOptions) -> Result<Connection> {
     let prepare = || {
         let conn = Connection::open_with_flags(&options.path, flags)?;
         conn.busy_timeout(BUSY)?;
-        conn.pragma_update(None, "journal_mode", "WAL")?;
+        use_wal(&conn)?;
         conn.pragma_update(None, "synchronous", synchronous)?;
         conn.pragma_update(None, "foreign_keys", "ON")?;
         conn.pragma_update(None, "cache_size", "-4096")?;
@@ -149,6 +149,22 @@ fn open_writer(options: &SqliteOptions) -> Result<Connection> {
         Ok(conn)
     };
     prepare().map_err(failure)
+}
+
+/// Several processes that open a new file together are told at once that it is locked, busy timeout or not.
+fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
+    let started = Instant::now();
+    loop {
+        match conn.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+                    && started.elapsed() < BUSY =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            done => return done,
+        }
+    }
 }
 
 fn open_reader(path: &Path) -> Result<Connection> {

@@ -1,0 +1,98 @@
+//! The schema comes up to date once, whoever else is at it.
+
+use super::on_both;
+use crate::migrate::{MIGRATIONS, Migration, run};
+use crate::testing::TestDb;
+use crate::{Db, Kind, params};
+
+on_both![
+    twice_is_once,
+    several_start_together,
+    a_newer_schema_is_refused,
+    an_edited_step_is_refused,
+    a_failing_step_leaves_nothing,
+    the_real_ones_apply,
+];
+
+const FIRST: &str = "CREATE TABLE a (id {{id}}, y {{bytes}} NOT NULL); INSERT INTO a (y) VALUES ('');";
+const SECOND: &str = "CREATE TABLE b (a BIGINT NOT NULL REFERENCES a (id)); INSERT INTO b (a) VALUES (1);";
+const STEPS: &[Migration] = &[(1, "first", FIRST, FIRST), (2, "second", SECOND, SECOND)];
+
+async fn rows(db: &Db, table: &str) -> i64 {
+    db.query_one(&format!("SELECT COUNT(*) FROM {table}"), &[]).await.unwrap().get(0).unwrap()
+}
+
+async fn twice_is_once(db: TestDb) {
+    run(&db, &STEPS[..1]).await.unwrap();
+    run(&db, STEPS).await.unwrap();
+    run(&db, STEPS).await.unwrap();
+    assert_eq!((rows(&db, "a").await, rows(&db, "b").await, rows(&db, "schema_migration").await), (1, 1, 2));
+    let row = db.query_one("INSERT INTO a (y) VALUES ($1) RETURNING id", params![b"x"]).await.unwrap();
+    assert_eq!(row.get::<i64>(0).unwrap(), 2);
+}
+
+async fn several_start_together(db: TestDb) {
+    let starting = (0..8).map(|_| {
+        let options = db.options();
+        tokio::spawn(async move {
+            let db = Db::open(options).await.unwrap();
+            run(&db, STEPS).await.unwrap();
+            assert_eq!(rows(&db, "b").await, 1);
+            db.close().await;
+        })
+    });
+    for start in starting.collect::<Vec<_>>() {
+        start.await.unwrap();
+    }
+    assert_eq!((rows(&db, "a").await, rows(&db, "schema_migration").await), (1, 2));
+}
+
+async fn a_newer_schema_is_refused(db: TestDb) {
+    run(&db, STEPS).await.unwrap();
+    let error = run(&db, &STEPS[..1]).await.unwrap_err();
+    assert_eq!(error.kind, Kind::TooNew);
+    assert!(error.to_string().contains("schema version 2 (second)"), "{error}");
+}
+
+async fn an_edited_step_is_refused(db: TestDb) {
+    run(&db, STEPS).await.unwrap();
+    let edited: &[Migration] = &[(1, "first", SECOND, SECOND), STEPS[1]];
+    let error = run(&db, edited).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Internal);
+    assert!(error.to_string().contains("schema version 1 (first)"), "{error}");
+}
+
+async fn a_failing_step_leaves_nothing(db: TestDb) {
+    let broken = "CREATE TABLE c (id BIGINT); INSERT INTO nowhere VALUES (1);";
+    let error = run(&db, &[STEPS[0], (2, "broken", broken, broken)]).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Internal);
+    assert!(db.query("SELECT id FROM c", &[]).await.is_err());
+    assert_eq!(rows(&db, "schema_migration").await, 1);
+    run(&db, STEPS).await.unwrap();
+    assert_eq!(rows(&db, "b").await, 1);
+}
+
+async fn the_real_ones_apply(db: TestDb) {
+    db.migrate().await.unwrap();
+    db.migrate().await.unwrap();
+    assert_eq!(usize::try_from(rows(&db, "schema_migration").await).unwrap(), MIGRATIONS.len());
+    let fresh = crate::testing::fresh(db.engine()).await.unwrap();
+    fresh.migrate().await.unwrap();
+}
+
+/// Numbers count up from one, and every file in the folder is listed.
+#[test]
+fn every_step_is_listed_in_order() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
+    let mut files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter_map(|name| name.split_once('.').map(|(stem, _)| stem.to_owned()))
+        .collect::<Vec<_>>();
+    files.sort();
+    files.dedup();
+    let listed =
+        MIGRATIONS.iter().map(|(version, name, ..)| format!("{version:04}_{name}")).collect::<Vec<_>>();
+    assert_eq!(listed, files);
+    assert!(MIGRATIONS.iter().enumerate().all(|(index, step)| step.0 as usize == index + 1));
+}

@@ -1,0 +1,43 @@
+//! What the crate promises, on both engines.
+
+mod group;
+mod lists;
+mod migrations;
+mod transactions;
+mod types;
+
+/// Makes a test per engine of each function; PostgreSQL is passed over if there is no server.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            use crate::{Engine, testing};
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$name(testing::empty(Engine::Sqlite).await.unwrap()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                if let Some(db) = testing::empty(Engine::Postgres).await {
+                    super::$name(db).await;
+                }
+            }
+        }
+    )+};
+}
+use on_both;
+
+use crate::{Db, params};
+
+/// A table to play with.
+async fn counters(db: &Db) {
+    db.execute("CREATE TABLE counter (id BIGINT NOT NULL PRIMARY KEY, name TEXT, n BIGINT NOT NULL, UNIQUE (name, n))", &[])
+        .await
+        .unwrap();
+    db.execute("INSERT INTO counter (id, name, n) VALUES ($1, $2, $3)", params![1, "one", 0]).await.unwrap();
+}
+
+async fn count(db: &Db) -> i64 {
+    db.query_one("SELECT n FROM counter WHERE id = $1", params![1]).await.unwrap().get(0).unwrap()
+}
