@@ -1,5 +1,67 @@
-//! haven-web
+//! Inbound HTTP: the distribution API, the token service, the REST API, pages and metrics.
+//!
+//! Handlers read, call one operation of `haven_core`, and answer; every rule is there. No SQL and no storage here.
 
+mod api;
+mod caller;
 pub mod conn;
+#[path = "contract_tmp.rs"]
+pub mod contract;
 pub mod kit;
 pub mod metrics;
+mod read_only;
+mod state;
+mod token;
+mod v2;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::any;
+use conn::Network;
+use haven_core::App;
+use kit::stack::{Stack, wrap};
+use kit::{Operation, Routes};
+use metrics::Metrics;
+use std::sync::Arc;
+
+pub use state::Web;
+
+/// What the HTTP side is built from.
+pub struct Options {
+    pub app: Arc<App>,
+    pub metrics: Metrics,
+    pub network: Network,
+    /// Of the program.
+    pub version: &'static str,
+}
+
+/// The whole application as one service.
+pub fn router(options: Options) -> Router {
+    let web = Web { app: options.app, metrics: options.metrics.clone(), version: options.version };
+    let rest = api::version_routes().into_router().merge(rest().into_router());
+    let rest = rest.layer(from_fn_with_state(web.clone(), read_only::layer));
+    let app = Router::new()
+        .merge(rest)
+        .merge(tokens().into_router())
+        .route("/v2", any(v2::serve))
+        .route("/v2/", any(v2::serve))
+        .route("/v2/{*path}", any(v2::serve))
+        .fallback(kit::routes::not_found)
+        .with_state(web);
+    wrap(app, Stack { metrics: options.metrics, network: options.network })
+}
+
+/// Every operation of the REST API as it is routed, for the test that compares it with the OpenAPI document.
+pub fn operations() -> Vec<Operation> {
+    let mut operations = api::version_routes().operations().to_vec();
+    operations.extend_from_slice(rest().operations());
+    operations
+}
+
+fn rest() -> Routes<Web> {
+    api::routes()
+}
+
+fn tokens() -> Routes<Web> {
+    Routes::new("/service").get("getToken", "/token", token::get)
+}

@@ -84,7 +84,8 @@ impl TokenCaller {
             return false;
         }
         // The last entry of a project counts.
-        let Some(entry) = self.access.iter().rev().find(|entry| entry.project == project.name.as_str()) else {
+        let Some(entry) = self.access.iter().rev().find(|entry| entry.project == project.name.as_str())
+        else {
             return false;
         };
         entry.actions.iter().any(|granted| match granted.as_str() {

@@ -53,7 +53,8 @@ fn roles_have_what_the_table_says() {
 
 #[test]
 fn a_token_covers_its_project_only_and_only_in_time() {
-    let may = |token: &TokenCaller, project: &Project, action| token.may(project, Resource::Repository, action);
+    let may =
+        |token: &TokenCaller, project: &Project, action| token.may(project, Resource::Repository, action);
     let team = project("team", 0);
     assert!(may(&token(&["pull"], false), &team, Action::Pull));
     assert!(!may(&token(&["pull"], false), &team, Action::Push));

@@ -192,19 +192,27 @@ pub async fn accessories(
     query: &Query,
 ) -> Result<(Vec<Accessory>, i64)> {
     let id = find(app, grant.project.id, repository, reference).await?;
-    let select = Select::new(sql::ACCESSORY_COLUMNS, sql::ACCESSORY_FROM).filter("x.subject_artifact_id = ?", id);
+    let select =
+        Select::new(sql::ACCESSORY_COLUMNS, sql::ACCESSORY_FROM).filter("x.subject_artifact_id = ?", id);
     let (rows, total) =
         select.apply(ACCESSORY_FILTERS, query).default_order("x.id ASC").fetch_page(&app.db).await?;
     Ok((rows.iter().map(sql::accessory).collect::<Result<_>>()?, total))
 }
 
 /// The id behind a tag or digest.
-pub(super) async fn find(app: &App, project: i64, repository: &RepositoryName, reference: &Name) -> Result<i64> {
+pub(super) async fn find(
+    app: &App,
+    project: i64,
+    repository: &RepositoryName,
+    reference: &Name,
+) -> Result<i64> {
     let row = app.db.query_opt(sql::ONE_REPOSITORY, params![project, repository.as_str()]).await?;
     let id: i64 = row.ok_or_else(|| unknown(repository, reference))?.get(0)?;
     let row = match reference {
         Name::Tag(tag) => app.db.query_opt(sql::ARTIFACT_BY_TAG, params![id, tag.as_str()]).await?,
-        Name::Digest(digest) => app.db.query_opt(sql::ARTIFACT_BY_DIGEST, params![id, digest.as_str()]).await?,
+        Name::Digest(digest) => {
+            app.db.query_opt(sql::ARTIFACT_BY_DIGEST, params![id, digest.as_str()]).await?
+        }
     };
     Ok(row.ok_or_else(|| unknown(repository, reference))?.get(0)?)
 }

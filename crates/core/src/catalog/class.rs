@@ -52,7 +52,8 @@ impl Class {
         let media_type = media_type_of(manifest);
         let processor = processor(manifest, &media_type);
         let kind = kind(&processor);
-        let config: Map<String, Value> = config.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
+        let config: Map<String, Value> =
+            config.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
         let extra_attrs = match kind.as_str() {
             "IMAGE" if manifest.kind == ManifestKind::Image => image_attrs(&config),
             "WASM" => wasm_attrs(manifest),
@@ -244,7 +245,9 @@ mod tests {
         let class = Class::of(&tagged, None);
         assert_eq!(class.attachment(&tagged, Some(&tag)).unwrap().kind, COSIGN);
         assert_eq!(class.attachment(&tagged, None), None);
-        let subject = format!(r#","subject":{{"mediaType":"a/b","digest":"{DIGEST}","size":2}},"artifactType":"{NOTATION}""#);
+        let subject = format!(
+            r#","subject":{{"mediaType":"a/b","digest":"{DIGEST}","size":2}},"artifactType":"{NOTATION}""#
+        );
         let with_subject = manifest(media_type::OCI_EMPTY, &subject);
         let class = Class::of(&with_subject, None);
         assert_eq!(class.attachment(&with_subject, None).unwrap().kind, "signature.notation");

@@ -49,7 +49,12 @@ pub(crate) async fn remove_tag(tx: &mut Tx, repository: i64, tag: &TagName) -> R
 ///
 /// # Errors
 /// `Referenced` when an index contains it.
-pub(crate) async fn remove_artifact(tx: &mut Tx, repository: i64, artifact: i64, now: Timestamp) -> Result<()> {
+pub(crate) async fn remove_artifact(
+    tx: &mut Tx,
+    repository: i64,
+    artifact: i64,
+    now: Timestamp,
+) -> Result<()> {
     if tx.query_opt(sql::PARENTS, params![artifact]).await?.is_some() {
         return Err(Error::new(Code::Referenced, "the deleting artifact is referenced by others"));
     }

@@ -69,26 +69,31 @@ pub(crate) async fn children(tx: &mut Tx, repository: i64, manifest: &Manifest) 
 
 /// The artifact's id; made with all that it refers to if it is new.
 pub(crate) async fn put_artifact(tx: &mut Tx, new: &NewArtifact<'_>, now: Timestamp) -> Result<i64> {
-    if let Some(row) = tx.query_opt(sql::ARTIFACT_BY_DIGEST, params![new.repository_id, new.digest.as_str()]).await? {
+    if let Some(row) =
+        tx.query_opt(sql::ARTIFACT_BY_DIGEST, params![new.repository_id, new.digest.as_str()]).await?
+    {
         return Ok(row.get(0)?);
     }
     let text = |value: &serde_json::Value| value.to_string();
     let inserted = tx
-        .query_one(sql::INSERT_ARTIFACT, params![
-            new.project_id,
-            new.repository_id,
-            new.digest.as_str(),
-            new.class.kind.as_str(),
-            new.class.media_type.as_str(),
-            new.class.artifact_type.as_str(),
-            new.manifest.media_type.as_str(),
-            to_i64(new.manifest.size)?,
-            size(new)?,
-            new.class.icon,
-            text(&serde_json::json!(new.manifest.annotations)),
-            text(&serde_json::json!(new.class.extra_attrs)),
-            now,
-        ])
+        .query_one(
+            sql::INSERT_ARTIFACT,
+            params![
+                new.project_id,
+                new.repository_id,
+                new.digest.as_str(),
+                new.class.kind.as_str(),
+                new.class.media_type.as_str(),
+                new.class.artifact_type.as_str(),
+                new.manifest.media_type.as_str(),
+                to_i64(new.manifest.size)?,
+                size(new)?,
+                new.class.icon,
+                text(&serde_json::json!(new.manifest.annotations)),
+                text(&serde_json::json!(new.class.extra_attrs)),
+                now,
+            ],
+        )
         .await?;
     let id: i64 = inserted.get(0)?;
     link(tx, new, id).await?;
@@ -106,17 +111,21 @@ async fn link(tx: &mut Tx, new: &NewArtifact<'_>, id: i64) -> Result<()> {
     for (position, (child, descriptor)) in new.children.iter().zip(&new.manifest.manifests).enumerate() {
         let json = |value: serde_json::Value| if value.is_null() { String::new() } else { value.to_string() };
         let platform = json(serde_json::json!(descriptor.platform));
-        let annotations = (!descriptor.annotations.is_empty()).then(|| serde_json::json!(descriptor.annotations));
+        let annotations =
+            (!descriptor.annotations.is_empty()).then(|| serde_json::json!(descriptor.annotations));
         let urls = (!descriptor.urls.is_empty()).then(|| serde_json::json!(descriptor.urls));
-        tx.execute(sql::INSERT_REFERENCE, params![
-            id,
-            i64::try_from(position).unwrap_or(i64::MAX),
-            child.id,
-            descriptor.digest.as_str(),
-            platform,
-            json(annotations.unwrap_or_default()),
-            json(urls.unwrap_or_default()),
-        ])
+        tx.execute(
+            sql::INSERT_REFERENCE,
+            params![
+                id,
+                i64::try_from(position).unwrap_or(i64::MAX),
+                child.id,
+                descriptor.digest.as_str(),
+                platform,
+                json(annotations.unwrap_or_default()),
+                json(urls.unwrap_or_default()),
+            ],
+        )
         .await?;
     }
     Ok(())
@@ -126,16 +135,18 @@ async fn link(tx: &mut Tx, new: &NewArtifact<'_>, id: i64) -> Result<()> {
 fn size(new: &NewArtifact<'_>) -> Result<i64> {
     let own = to_i64(new.manifest.size)?;
     let rest = match new.manifest.kind {
-        ManifestKind::Image => new.manifest.blobs().try_fold(0i64, |sum, blob| {
-            to_i64(blob.size).map(|size| sum.saturating_add(size))
-        })?,
+        ManifestKind::Image => new
+            .manifest
+            .blobs()
+            .try_fold(0i64, |sum, blob| to_i64(blob.size).map(|size| sum.saturating_add(size)))?,
         ManifestKind::Index => new.children.iter().fold(0i64, |sum, child| sum.saturating_add(child.size)),
     };
     Ok(own.saturating_add(rest))
 }
 
 fn to_i64(size: u64) -> Result<i64> {
-    i64::try_from(size).map_err(|_| Error::new(Code::ManifestInvalid, "a size in the manifest is out of range"))
+    i64::try_from(size)
+        .map_err(|_| Error::new(Code::ManifestInvalid, "a size in the manifest is out of range"))
 }
 
 /// Points a tag at an artifact; its push time changes only when the tag is new or moves.

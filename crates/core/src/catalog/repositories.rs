@@ -46,7 +46,8 @@ pub async fn list_repositories(
     grant: &Grant<ListRepositories>,
     query: &Query,
 ) -> Result<(Vec<Repository>, i64)> {
-    let select = Select::new(sql::REPOSITORY_COLUMNS, "FROM repository r").filter("r.project_id = ?", grant.project.id);
+    let select = Select::new(sql::REPOSITORY_COLUMNS, "FROM repository r")
+        .filter("r.project_id = ?", grant.project.id);
     page(app, select, query).await
 }
 
@@ -54,7 +55,11 @@ pub async fn list_repositories(
 ///
 /// # Errors
 /// When the database fails.
-pub async fn list_all_repositories(app: &App, caller: &Caller, query: &Query) -> Result<(Vec<Repository>, i64)> {
+pub async fn list_all_repositories(
+    app: &App,
+    caller: &Caller,
+    query: &Query,
+) -> Result<(Vec<Repository>, i64)> {
     let select = Select::new(sql::REPOSITORY_COLUMNS, "FROM repository r");
     let select = match caller {
         Caller::Person(person) if person.sysadmin => select,
@@ -77,7 +82,11 @@ fn unknown(name: &RepositoryName) -> Error {
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn repository(app: &App, grant: &Grant<ReadRepository>, name: &RepositoryName) -> Result<Repository> {
+pub async fn repository(
+    app: &App,
+    grant: &Grant<ReadRepository>,
+    name: &RepositoryName,
+) -> Result<Repository> {
     let row = app.db.query_opt(sql::ONE_REPOSITORY, params![grant.project.id, name.as_str()]).await?;
     sql::repository(&row.ok_or_else(|| unknown(name))?)
 }
@@ -103,7 +112,11 @@ pub async fn describe_repository(
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn delete_repository(app: &App, grant: &Grant<DeleteRepository>, name: &RepositoryName) -> Result<()> {
+pub async fn delete_repository(
+    app: &App,
+    grant: &Grant<DeleteRepository>,
+    name: &RepositoryName,
+) -> Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let locked = super::lock_repository(&mut tx, grant.project.id, name, now).await?;

@@ -14,8 +14,7 @@ pub(super) const LOCK_REPOSITORY: &str =
 pub(super) const ARTIFACT_BY_DIGEST: &str =
     "SELECT id, size FROM artifact WHERE repository_id = $1 AND digest = $2";
 
-pub(super) const ARTIFACT_BY_TAG: &str =
-    "SELECT artifact_id FROM tag WHERE repository_id = $1 AND name = $2";
+pub(super) const ARTIFACT_BY_TAG: &str = "SELECT artifact_id FROM tag WHERE repository_id = $1 AND name = $2";
 
 pub(super) const INSERT_ARTIFACT: &str =
     "INSERT INTO artifact (project_id, repository_id, digest, type, media_type, artifact_type, manifest_media_type,
@@ -91,7 +90,8 @@ pub(super) const DELETE_REPOSITORY: &str = "DELETE FROM repository WHERE id = $1
 pub(super) const DESCRIBE_REPOSITORY: &str =
     "UPDATE repository SET description = $3, updated_at = $4 WHERE project_id = $1 AND name = $2";
 
-pub(super) const REPOSITORY_COLUMNS: &str = "SELECT r.id, r.project_id, r.name, r.description, r.artifact_count,
+pub(super) const REPOSITORY_COLUMNS: &str =
+    "SELECT r.id, r.project_id, r.name, r.description, r.artifact_count,
     r.pull_count, r.created_at, r.updated_at";
 
 pub(super) const ONE_REPOSITORY: &str = "SELECT r.id, r.project_id, r.name, r.description, r.artifact_count,
@@ -122,15 +122,16 @@ pub(super) const TAG_CONTAINS: &str =
     r"EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = a.id AND LOWER(t.name) LIKE LOWER(?) ESCAPE '\')";
 
 /// Heads of statements that end in a list of artifact ids.
-pub(super) const TAGS_OF: &str =
-    "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at, t.pulled_at FROM tag t WHERE t.artifact_id IN (";
-pub(super) const REFERENCES_OF: &str = "SELECT f.parent_id, f.child_id, f.child_digest, f.platform, f.annotations,
+pub(super) const TAGS_OF: &str = "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at, t.pulled_at FROM tag t WHERE t.artifact_id IN (";
+pub(super) const REFERENCES_OF: &str =
+    "SELECT f.parent_id, f.child_id, f.child_digest, f.platform, f.annotations,
     f.urls FROM artifact_reference f WHERE f.parent_id IN (";
 pub(super) const ACCESSORIES_OF: &str = "SELECT x.id, x.artifact_id, x.subject_artifact_id, x.subject_digest,
     r.name, a.size, a.digest, x.type, x.created_at FROM accessory x JOIN artifact a ON a.id = x.artifact_id
     JOIN repository r ON r.id = x.repository_id WHERE x.subject_artifact_id IN (";
 
-pub(super) const ACCESSORY_COLUMNS: &str = "SELECT x.id, x.artifact_id, x.subject_artifact_id, x.subject_digest,
+pub(super) const ACCESSORY_COLUMNS: &str =
+    "SELECT x.id, x.artifact_id, x.subject_artifact_id, x.subject_digest,
     r.name, a.size, a.digest, x.type, x.created_at";
 pub(super) const ACCESSORY_FROM: &str = "FROM accessory x JOIN artifact a ON a.id = x.artifact_id
     JOIN repository r ON r.id = x.repository_id";

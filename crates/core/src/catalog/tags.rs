@@ -1,7 +1,10 @@
 //! Tags over REST (artifacts.md §2.10).
 
 use super::{artifacts, sql};
-use crate::access::{Grant, permissions::{CreateTag, DeleteTag, ListTags}};
+use crate::access::{
+    Grant,
+    permissions::{CreateTag, DeleteTag, ListTags},
+};
 use crate::{App, Code, Error, Result};
 use haven_db::list::{Column, Kind, Query, Select};
 use haven_db::{Timestamp, params};

@@ -40,7 +40,8 @@ impl Passwords {
     /// When the system gives no random bytes.
     pub(crate) fn new(delay: Duration) -> Result<Self> {
         let mut key = [0; 32];
-        getrandom::fill(&mut key).map_err(|error| Error::internal("random bytes").because(error.to_string()))?;
+        getrandom::fill(&mut key)
+            .map_err(|error| Error::internal("random bytes").because(error.to_string()))?;
         Ok(Self {
             key,
             verified: Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(60)).build(),
@@ -78,7 +79,10 @@ impl Passwords {
 /// When the database fails.
 pub async fn login(app: &App, credentials: &Credentials<'_>) -> Result<Option<Person>> {
     let passwords = &app.passwords;
-    if credentials.principal.is_empty() || credentials.principal.len() > 255 || credentials.secret.len() > MAX_SECRET {
+    if credentials.principal.is_empty()
+        || credentials.principal.len() > 255
+        || credentials.secret.len() > MAX_SECRET
+    {
         return Ok(None);
     }
     let attempt = (credentials.principal.to_owned(), credentials.address);

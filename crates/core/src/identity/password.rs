@@ -18,7 +18,8 @@ pub(super) async fn hash(password: &str) -> Result<String> {
     let password = password.to_owned();
     off_thread(move || {
         let hash = Argon2::default().hash_password(password.as_bytes());
-        hash.map(|hash| hash.to_string()).map_err(|error| Error::internal("password hash").because(error.to_string()))
+        hash.map(|hash| hash.to_string())
+            .map_err(|error| Error::internal("password hash").because(error.to_string()))
     })
     .await?
 }
@@ -67,7 +68,8 @@ pub fn check_rule(password: &str) -> Result<()> {
 pub fn generate() -> Result<String> {
     loop {
         let mut random = [0u8; 64];
-        getrandom::fill(&mut random).map_err(|error| Error::internal("random bytes").because(error.to_string()))?;
+        getrandom::fill(&mut random)
+            .map_err(|error| Error::internal("random bytes").because(error.to_string()))?;
         let alphabet: Vec<u8> = [LOWER, UPPER, DIGITS].concat();
         // Bytes beyond the last whole multiple would favour the first letters.
         let fair = 256 - 256 % alphabet.len();

@@ -19,6 +19,17 @@ pub struct NewProject {
     pub registry_id: Option<i64>,
 }
 
+/// The properties that are kept as they are given; `public` is a column, and what only a proxy cache has is dropped.
+const METADATA: [&str; 7] = [
+    "enable_content_trust",
+    "enable_content_trust_cosign",
+    "prevent_vul",
+    "severity",
+    "auto_scan",
+    "auto_sbom_generation",
+    "reuse_sys_cve_allowlist",
+];
+
 const MAX_STORAGE_LIMIT: i64 = 1024 << 40;
 
 /// Makes a project that its creator administers, and returns its id.
@@ -48,7 +59,7 @@ pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<i64> 
         return Err(Error::new(Code::Conflict, format!("The project named {name} already exists")));
     };
     let id: i64 = row.get(0)?;
-    for (key, value) in new.metadata.iter().filter(|(key, _)| *key != "public") {
+    for (key, value) in new.metadata.iter().filter(|(key, _)| METADATA.contains(&key.as_str())) {
         tx.execute(sql::INSERT_METADATA, params![id, key.as_str(), value.as_str()]).await?;
     }
     tx.execute(sql::INSERT_MEMBER, params![id, owner.id, Role::ProjectAdmin.id(), now]).await?;
@@ -81,6 +92,8 @@ fn check_limit(new: &NewProject) -> Result<()> {
     }
     match new.storage_limit {
         None | Some(-1..=MAX_STORAGE_LIMIT) => Ok(()),
-        Some(limit) => Err(Error::bad_request(format!("invalid non-positive value for quota limit, value={limit}"))),
+        Some(limit) => {
+            Err(Error::bad_request(format!("invalid non-positive value for quota limit, value={limit}")))
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::{App, Code, Error, Result};
 use haven_db::params;
 
 /// Why a project with content stays.
-pub(super) const NOT_EMPTY: &str = "the project contains repositories, can not be deleted";
+pub const NOT_EMPTY: &str = "the project contains repositories, can not be deleted";
 
 /// Whether a project may be deleted: nothing is in it.
 ///

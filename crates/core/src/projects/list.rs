@@ -3,8 +3,8 @@
 use super::{Project, person, sql};
 use crate::access::{Caller, Role};
 use crate::{App, Error, Result};
-use haven_db::list::{Column, Kind, Match, Query, Select};
 use haven_db::Value;
+use haven_db::list::{Column, Kind, Match, Query, Select};
 use haven_oci::ProjectName;
 use std::collections::{BTreeMap, HashMap};
 
@@ -48,7 +48,8 @@ pub async fn list(
 ) -> Result<(Vec<Project>, i64)> {
     let public = query.take("public").and_then(as_bool).or(visible.public);
     let owner = query.take("owner").and_then(as_text).or(visible.owner);
-    let mut select = Select::new(sql::COLUMNS, "FROM project p").filter_many("p.deleted_at IS NULL", Vec::new());
+    let mut select =
+        Select::new(sql::COLUMNS, "FROM project p").filter_many("p.deleted_at IS NULL", Vec::new());
     if let Some(name) = visible.name {
         let term = haven_db::list::Term { key: "name".into(), value: Match::Fuzzy(name) };
         query.terms.push(term);
@@ -60,12 +61,8 @@ pub async fn list(
         (Caller::Person(person), None) if person.sysadmin => select,
         (Caller::Person(person), Some(public)) if person.sysadmin => select.filter("p.public = ?", public),
         (_, Some(true)) => select.filter("p.public = ?", true),
-        (Caller::Person(person), None) => {
-            select.filter(sql::PUBLIC_OR_MINE, person.id)
-        }
-        (Caller::Person(person), Some(false)) => {
-            select.filter(sql::PRIVATE_AND_MINE, person.id)
-        }
+        (Caller::Person(person), None) => select.filter(sql::PUBLIC_OR_MINE, person.id),
+        (Caller::Person(person), Some(false)) => select.filter(sql::PRIVATE_AND_MINE, person.id),
         (Caller::Anonymous | Caller::Token(_), None) => select.filter("p.public = ?", true),
         (Caller::Anonymous | Caller::Token(_), Some(false)) => return Ok((Vec::new(), 0)),
     };

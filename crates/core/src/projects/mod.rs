@@ -6,7 +6,7 @@ mod list;
 mod sql;
 
 pub use create::{NewProject, create};
-pub use delete::{deletable, delete};
+pub use delete::{NOT_EMPTY, deletable, delete};
 pub use list::{Detail, Visible, details, exists, list, parse_name};
 
 use crate::access::{Caller, Grant, Person, Role, permissions::ReadProject};

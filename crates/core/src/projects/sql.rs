@@ -27,7 +27,8 @@ pub(super) const INSERT_MEMBER: &str =
     VALUES ($1, 'u', $2, $3, $4, $4)";
 
 /// Takes the row's lock, so that a push into the project either comes first or finds it gone.
-pub(super) const SOFT_DELETE: &str = "UPDATE project SET name = name || '#' || CAST(id AS TEXT), deleted_at = $2,
+pub(super) const SOFT_DELETE: &str =
+    "UPDATE project SET name = name || '#' || CAST(id AS TEXT), deleted_at = $2,
     updated_at = $2 WHERE id = $1 AND deleted_at IS NULL";
 
 pub(super) const DELETE_MEMBERS: &str = "DELETE FROM project_member WHERE project_id = $1";
@@ -49,7 +50,8 @@ pub(super) const PRIVATE_AND_MINE: &str = "(NOT p.public AND EXISTS (SELECT 1 FR
 pub(super) const OWNED_BY: &str = "p.owner_id = (SELECT u.id FROM user_account u WHERE u.username = ?)";
 
 /// Heads of statements that end in a list of ids.
-pub(super) const METADATA_OF: &str = "SELECT project_id, name, value FROM project_metadata WHERE project_id IN (";
+pub(super) const METADATA_OF: &str =
+    "SELECT project_id, name, value FROM project_metadata WHERE project_id IN (";
 pub(super) const REPOSITORIES_OF: &str = "SELECT project_id, COUNT(*) FROM repository WHERE project_id IN (";
 pub(super) const NAMES_OF: &str = "SELECT id, username FROM user_account WHERE id IN (";
 pub(super) const ROLES_OF: &str =

@@ -1,7 +1,10 @@
 //! Blobs as a project sees them. Access is by project: a digest alone opens nothing.
 
 use super::sql;
-use crate::access::{Grant, permissions::{DeleteRepository, Pull}};
+use crate::access::{
+    Grant,
+    permissions::{DeleteRepository, Pull},
+};
 use crate::{App, Code, Error, Result};
 use haven_blobs::ByteStream;
 use haven_db::params;
@@ -40,9 +43,9 @@ pub async fn open(app: &App, _grant: &Grant<Pull>, blob: &Blob, range: Range<u64
 /// Takes a blob from a project; the bytes stay for others until nothing needs them.
 ///
 /// # Errors
-/// `BlobUnknown` when the project does not have it; `Unsupported` while an artifact of the project needs it.
+/// `BlobUnknown` when the project does not have it; `MethodNotAllowed` while an artifact of the project needs it.
 pub async fn delete(app: &App, grant: &Grant<DeleteRepository>, digest: &Digest) -> Result<()> {
-    let needed = || Error::new(Code::Unsupported, "the blob belongs to an artifact of the project");
+    let needed = || Error::new(Code::MethodNotAllowed, "the blob belongs to an artifact of the project");
     match app.db.execute(sql::UNLINK_BLOB, params![grant.project.id, digest.as_str()]).await {
         Ok(0) => {}
         Ok(_) => return Ok(()),

@@ -42,7 +42,12 @@ pub async fn tags(
 ///
 /// # Errors
 /// `BadRequest` when `last` is not one of them.
-pub async fn repositories(app: &App, _grant: &SystemGrant, limit: Option<usize>, last: &str) -> Result<Listing> {
+pub async fn repositories(
+    app: &App,
+    _grant: &SystemGrant,
+    limit: Option<usize>,
+    last: &str,
+) -> Result<Listing> {
     if limit == Some(0) {
         return Ok(Listing::default());
     }

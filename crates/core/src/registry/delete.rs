@@ -16,7 +16,8 @@ pub async fn delete(
 ) -> Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let unknown = || Error::new(Code::ManifestUnknown, format!("artifact {repository} {reference} not found"));
+    let unknown =
+        || Error::new(Code::ManifestUnknown, format!("artifact {repository} {reference} not found"));
     let Some(id) = catalog::lock_repository(&mut tx, grant.project.id, repository, now).await? else {
         return Err(unknown());
     };

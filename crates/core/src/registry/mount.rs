@@ -39,7 +39,9 @@ pub async fn mount(
 }
 
 async fn has(app: &App, project: i64, digest: &Digest) -> Result<Option<Blob>> {
-    let Some(row) = app.db.query_opt(sql::BLOB, params![project, digest.as_str()]).await? else { return Ok(None) };
+    let Some(row) = app.db.query_opt(sql::BLOB, params![project, digest.as_str()]).await? else {
+        return Ok(None);
+    };
     let size: i64 = row.get(0)?;
     Ok(Some(Blob { digest: digest.clone(), size: size.unsigned_abs() }))
 }

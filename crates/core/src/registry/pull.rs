@@ -17,7 +17,8 @@ const CACHE_BYTES: u64 = 16 << 20;
 
 impl Default for ManifestCache {
     fn default() -> Self {
-        let weigh = |digest: &String, bytes: &Bytes| u32::try_from(digest.len() + bytes.len()).unwrap_or(u32::MAX);
+        let weigh =
+            |digest: &String, bytes: &Bytes| u32::try_from(digest.len() + bytes.len()).unwrap_or(u32::MAX);
         Self { recent: Cache::builder().max_capacity(CACHE_BYTES).weigher(weigh).build() }
     }
 }

@@ -55,7 +55,8 @@ pub async fn push(
         return Err(Error::not_found(format!("project {} not found", grant.project.name)));
     }
     let children = catalog::children(&mut tx, repository_id, &manifest).await?;
-    let size = i64::try_from(content.len()).map_err(|error| Error::internal("manifest size").because(error))?;
+    let size =
+        i64::try_from(content.len()).map_err(|error| Error::internal("manifest size").because(error))?;
     tx.execute(sql::INSERT_MANIFEST, params![digest.as_str(), content.to_vec()]).await?;
     tx.execute(sql::INSERT_BLOB, params![digest.as_str(), size, now]).await?;
     tx.execute(sql::LINK_BLOB, params![grant.project.id, digest.as_str(), now]).await?;
@@ -150,4 +151,3 @@ async fn config_of(app: &App, manifest: &Manifest, sizes: &HashMap<String, u64>)
         _ => Ok(None),
     }
 }
-

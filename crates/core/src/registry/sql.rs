@@ -26,13 +26,15 @@ pub(super) const DELETE_STALE_UPLOAD: &str = "DELETE FROM upload WHERE id = $1 A
 pub(super) const INSERT_BLOB: &str =
     "INSERT INTO blob (digest, size, created_at) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING";
 
-pub(super) const LINK_BLOB: &str = "INSERT INTO project_blob (project_id, digest, created_at) VALUES ($1, $2, $3)
+pub(super) const LINK_BLOB: &str =
+    "INSERT INTO project_blob (project_id, digest, created_at) VALUES ($1, $2, $3)
     ON CONFLICT (project_id, digest) DO NOTHING";
 
 pub(super) const BLOB: &str = "SELECT b.size FROM project_blob l JOIN blob b ON b.digest = l.digest
     WHERE l.project_id = $1 AND l.digest = $2";
 
-pub(super) const BLOBS_OF: &str = "SELECT b.digest, b.size FROM project_blob l JOIN blob b ON b.digest = l.digest
+pub(super) const BLOBS_OF: &str =
+    "SELECT b.digest, b.size FROM project_blob l JOIN blob b ON b.digest = l.digest
     WHERE l.project_id = $1 AND l.digest IN (";
 
 pub(super) const PROJECTS_WITH_BLOB: &str = "SELECT p.id, p.name FROM project_blob l

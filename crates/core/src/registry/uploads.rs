@@ -5,7 +5,10 @@
 //! transaction, in a task of their own, so that what a vanished client left behind is still recorded.
 
 use super::sql;
-use crate::access::{Grant, permissions::{Pull, Push}};
+use crate::access::{
+    Grant,
+    permissions::{Pull, Push},
+};
 use crate::{App, Code, Error, Result};
 use haven_blobs::{ByteStream, Upload};
 use haven_db::{Row, params};
@@ -66,8 +69,13 @@ pub async fn start(
 ///
 /// # Errors
 /// `BlobUploadUnknown`.
-pub async fn status(app: &App, grant: &Grant<Pull>, repository: &RepositoryName, id: &str) -> Result<Session> {
-    let row = find(app, grant.project.id, repository, id).await?;
+pub async fn status(
+    app: &App,
+    grant: &Grant<Pull>,
+    repository: &RepositoryName,
+    id: &str,
+) -> Result<Session> {
+    let row = find(app, grant, repository, id).await?;
     size(id, &row)
 }
 
@@ -83,7 +91,7 @@ pub async fn append(
     id: &str,
     chunk: Chunk,
 ) -> Result<Session> {
-    find(app, grant.project.id, repository, id).await?;
+    find(app, grant, repository, id).await?;
     let mut claim = claim(app, id).await?;
     if let Err(error) = claim.expect(&chunk) {
         claim.save(app).await?;
@@ -110,7 +118,7 @@ pub async fn finish(
     digest: Digest,
     chunk: Chunk,
 ) -> Result<u64> {
-    find(app, grant.project.id, repository, id).await?;
+    find(app, grant, repository, id).await?;
     let mut claim = claim(app, id).await?;
     if let Err(error) = claim.expect(&chunk) {
         claim.save(app).await?;
@@ -159,7 +167,7 @@ async fn record(app: &App, project: i64, id: &str, digest: &Digest, size: u64) -
 /// # Errors
 /// `BlobUploadUnknown`.
 pub async fn cancel<P>(app: &App, grant: &Grant<P>, repository: &RepositoryName, id: &str) -> Result<()> {
-    find(app, grant.project.id, repository, id).await?;
+    find(app, grant, repository, id).await?;
     app.db.execute(sql::DELETE_UPLOAD, params![id]).await?;
     app.blobs.abort(id).await?;
     Ok(())
@@ -184,10 +192,12 @@ pub struct Chunk {
     pub body: ByteStream,
 }
 
-async fn find(app: &App, project: i64, repository: &RepositoryName, id: &str) -> Result<Row> {
+/// A session is known only in its repository and to whoever opened it.
+async fn find<P>(app: &App, grant: &Grant<P>, repository: &RepositoryName, id: &str) -> Result<Row> {
     let row = app.db.query_opt(sql::UPLOAD, params![id]).await?.ok_or_else(unknown)?;
-    let (of, at): (i64, String) = (row.get(0)?, row.get(1)?);
-    if of == project && at == repository.as_str() { Ok(row) } else { Err(unknown()) }
+    let (project, at, actor): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let theirs = project == grant.project.id && at == repository.as_str() && actor == grant.actor;
+    if theirs { Ok(row) } else { Err(unknown()) }
 }
 
 fn size(id: &str, row: &Row) -> Result<Session> {
@@ -249,8 +259,10 @@ impl Claim {
 
     /// Records what is there now and lets go of the session.
     async fn save(&self, app: &App) -> Result<()> {
-        let size = i64::try_from(self.upload.size).map_err(|error| Error::internal("upload size").because(error))?;
-        let row = params![self.id.as_str(), self.lease.as_str(), self.upload.to_bytes(), size, app.clock.now()];
+        let size =
+            i64::try_from(self.upload.size).map_err(|error| Error::internal("upload size").because(error))?;
+        let row =
+            params![self.id.as_str(), self.lease.as_str(), self.upload.to_bytes(), size, app.clock.now()];
         app.db.execute(sql::SAVE_UPLOAD, row).await?;
         Ok(())
     }
@@ -284,4 +296,3 @@ where
     let task = app.tasks.spawn(work(Arc::clone(app)));
     task.await.map_err(|error| Error::internal("upload task").because(error))?
 }
-

@@ -101,7 +101,9 @@ fn checked(change: Change) -> Result<Vec<(&'static str, String)>> {
     }
     if let Some(value) = change.token_expiration {
         if !(1..=9_999_999_999).contains(&value) {
-            return Err(Error::bad_request(format!("bad request: item name token_expiration: {value} is out of range")));
+            return Err(Error::bad_request(format!(
+                "bad request: item name token_expiration: {value} is out of range"
+            )));
         }
         rows.push(("token_expiration", value.to_string()));
     }

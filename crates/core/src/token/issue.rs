@@ -63,10 +63,14 @@ struct Access {
 
 impl Tokens {
     pub(super) fn new(key: &RsaPrivateKey) -> Result<Self> {
-        let failed = |what: &'static str| move |error: Box<dyn std::error::Error + Send + Sync>| Error::internal(what).because(error);
+        let failed = |what: &'static str| {
+            move |error: Box<dyn std::error::Error + Send + Sync>| Error::internal(what).because(error)
+        };
         let private = key.to_pkcs1_der().map_err(|error| failed("signing key")(error.into()))?;
-        let public = key.to_public_key().to_pkcs1_der().map_err(|error| failed("signing key")(error.into()))?;
-        let spki = key.to_public_key().to_public_key_der().map_err(|error| failed("signing key")(error.into()))?;
+        let public =
+            key.to_public_key().to_pkcs1_der().map_err(|error| failed("signing key")(error.into()))?;
+        let spki =
+            key.to_public_key().to_public_key_der().map_err(|error| failed("signing key")(error.into()))?;
         let mut header = Header::new(Algorithm::RS256);
         header.kid = Some(fingerprint(spki.as_bytes()));
         let mut validation = Validation::new(Algorithm::RS256);
@@ -106,7 +110,8 @@ impl Tokens {
     #[cfg(test)]
     pub(super) fn sign_for_test(&self, subject: &str, now: i64) -> String {
         let (iss, aud, jti) = (ISSUER.into(), SERVICE.into(), "id".into());
-        let claims = Claims { iss, sub: subject.into(), aud, exp: now, nbf: now, iat: now, jti, access: None };
+        let claims =
+            Claims { iss, sub: subject.into(), aud, exp: now, nbf: now, iat: now, jti, access: None };
         jsonwebtoken::encode(&self.header, &claims, &self.signing).unwrap()
     }
 }
@@ -191,6 +196,7 @@ fn fingerprint(spki: &[u8]) -> String {
         let bits = five.iter().fold(0u64, |bits, byte| bits << 8 | u64::from(*byte));
         letters.extend((0..8).rev().map(|at| ALPHABET[(bits >> (at * 5) & 31) as usize]));
     }
-    let groups: Vec<String> = letters.chunks(4).map(|four| String::from_utf8_lossy(four).into_owned()).collect();
+    let groups: Vec<String> =
+        letters.chunks(4).map(|four| String::from_utf8_lossy(four).into_owned()).collect();
     groups.join(":")
 }

@@ -32,7 +32,8 @@ async fn stored(options: &Options) -> Result<Option<RsaPrivateKey>> {
     let Some(row) = options.db.query_opt(sql::KEY, params![NAME]).await? else { return Ok(None) };
     let sealed: Vec<u8> = row.get(0)?;
     let der = open(&options.secret_key, &sealed)?;
-    let key = RsaPrivateKey::from_pkcs1_der(&der).map_err(|error| Error::internal("signing key").because(error))?;
+    let key =
+        RsaPrivateKey::from_pkcs1_der(&der).map_err(|error| Error::internal("signing key").because(error))?;
     Ok(Some(key))
 }
 

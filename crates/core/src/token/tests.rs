@@ -38,7 +38,9 @@ fn only_what_this_key_signed_with_rs256_is_read() {
     assert!(!tokens.reads(&none), "no algorithm");
     let hmac = format!("{}.{}.{}", base64url(r#"{"alg":"HS256","typ":"JWT"}"#), parts[1], parts[2]);
     assert!(!tokens.reads(&hmac), "another algorithm");
-    let claims = base64url(r#"{"iss":"harbor-token-issuer","sub":"admin","aud":"harbor-registry","exp":9999999999,"nbf":0,"iat":0,"jti":"x","access":null}"#);
+    let claims = base64url(
+        r#"{"iss":"harbor-token-issuer","sub":"admin","aud":"harbor-registry","exp":9999999999,"nbf":0,"iat":0,"jti":"x","access":null}"#,
+    );
     assert!(!tokens.reads(&format!("{}.{claims}.{}", parts[0], parts[2])), "other claims");
     assert!(!tokens.reads("") && !tokens.reads("a.b.c") && !tokens.reads(&"a".repeat(100_000)));
 }

@@ -168,5 +168,4 @@ fn render(status: StatusCode, code: &'static str, entries: &[Value]) -> Response
 }
 
 #[cfg(test)]
-#[path = "error_tests.rs"]
 mod tests;

@@ -204,5 +204,4 @@ impl<S: Sync> FromRequestParts<S> for Params {
 }
 
 #[cfg(test)]
-#[path = "params_tests.rs"]
 mod tests;

@@ -141,5 +141,4 @@ fn is_resource_name(parts: &Parts) -> ApiResult<bool> {
 }
 
 #[cfg(test)]
-#[path = "path_tests.rs"]
 mod tests;

@@ -167,5 +167,4 @@ fn filter(method: &Method) -> MethodFilter {
 }
 
 #[cfg(test)]
-#[path = "routes_tests.rs"]
 mod tests;

@@ -202,5 +202,4 @@ fn compressible(_: http::StatusCode, _: http::Version, headers: &HeaderMap, _: &
 }
 
 #[cfg(test)]
-#[path = "stack_tests.rs"]
 mod tests;

@@ -1,0 +1,49 @@
+//! The REST API below `/api/v2.0`: one file for each noun, each with its routes at the top.
+
+mod artifacts;
+mod projects;
+mod repositories;
+mod settings;
+mod shapes;
+mod system;
+mod tags;
+mod users;
+
+use crate::kit::{ApiResult, Routes};
+use crate::state::Web;
+use haven_core::Error;
+use haven_core::access::{self, Caller, Grant};
+use haven_oci::{ProjectName, RepositoryName};
+
+/// Every operation below the prefix.
+pub(crate) fn routes() -> Routes<Web> {
+    Routes::new("/api/v2.0")
+        .merge(system::routes())
+        .merge(settings::routes())
+        .merge(users::routes())
+        .merge(projects::routes())
+        .merge(repositories::routes())
+        .merge(artifacts::routes())
+        .merge(tags::routes())
+}
+
+/// `GET /api/version`, which lives outside the prefix.
+pub(crate) fn version_routes() -> Routes<Web> {
+    Routes::new("/api").get("getVersion", "/version", system::version)
+}
+
+/// A repository of a project, as paths name it.
+fn repository(project: &ProjectName, path: &str) -> ApiResult<RepositoryName> {
+    let name = format!("{project}/{path}").parse::<RepositoryName>();
+    Ok(name.map_err(|_| Error::bad_request(format!("invalid repository name: {path}")))?)
+}
+
+/// Reads the project's name, then asks for a permission on it.
+async fn require<P: access::Permission>(
+    web: &crate::state::Web,
+    caller: &Caller,
+    project: &str,
+) -> ApiResult<Grant<P>> {
+    let name = haven_core::projects::parse_name(project)?;
+    Ok(access::require(&web.app, caller, &name).await?)
+}

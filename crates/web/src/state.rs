@@ -1,0 +1,14 @@
+//! What every handler is given.
+
+use crate::metrics::Metrics;
+use haven_core::App;
+use std::sync::Arc;
+
+/// The application with what only HTTP needs.
+#[derive(Clone)]
+pub struct Web {
+    pub app: Arc<App>,
+    pub metrics: Metrics,
+    /// Of the program, as `GET /systeminfo` tells it.
+    pub version: &'static str,
+}

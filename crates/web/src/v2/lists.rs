@@ -1,0 +1,100 @@
+//! `GET /v2/`, the catalog, tags and referrers.
+
+use super::Call;
+use super::auth::Answer;
+use crate::kit::Params;
+use axum::response::{IntoResponse, Response};
+use haven_core::Error;
+use haven_core::registry::{self, Listing, Referrer};
+use haven_oci::{Digest, RepositoryName, media_type};
+use http::{HeaderName, HeaderValue, header};
+use serde_json::{Map, Value, json};
+
+const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
+const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
+impl Call {
+    /// Whether the client is logged in.
+    pub(super) fn base(&self) -> Answer {
+        if self.client.is_known() {
+            return Ok(json_response(&json!({}), "application/json"));
+        }
+        Err(self.challenge(None, "unauthorized: unauthorized"))
+    }
+
+    pub(super) async fn catalog(&self) -> Answer {
+        let grant = self.may_list_catalog()?;
+        let (limit, last) = self.window()?;
+        let listing = registry::repositories(&self.web.app, &grant, limit, &last).await?;
+        let body = json!({ "repositories": listing.names });
+        Ok(paged(&body, &listing, limit, "/v2/_catalog"))
+    }
+
+    pub(super) async fn tags(&self, name: &RepositoryName) -> Answer {
+        let grant = self.may_pull(name).await?;
+        let (limit, last) = self.window()?;
+        let listing = registry::tags(&self.web.app, &grant, name, limit, &last).await?;
+        let body = json!({ "name": name, "tags": listing.names });
+        Ok(paged(&body, &listing, limit, &format!("/v2/{name}/tags/list")))
+    }
+
+    pub(super) async fn referrers(&self, name: &RepositoryName, subject: &Digest) -> Answer {
+        let grant = self.may_pull(name).await?;
+        let found = registry::referrers(&self.web.app, &grant, name, subject).await?;
+        let wanted = self.query()?.text("artifactType");
+        let total = found.len();
+        let shown =
+            found.into_iter().filter(|one| wanted.as_ref().is_none_or(|kind| *kind == one.artifact_type));
+        let manifests: Vec<Value> = shown.map(descriptor).collect();
+        let body = json!({ "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": manifests });
+        let mut response = json_response(&body, media_type::OCI_INDEX);
+        response.headers_mut().insert(TOTAL_COUNT, HeaderValue::from(total));
+        if wanted.is_some() {
+            response.headers_mut().insert(FILTERS_APPLIED, HeaderValue::from_static("artifactType"));
+        }
+        Ok(response)
+    }
+
+    pub(super) fn query(&self) -> Result<Params, Error> {
+        Params::parse(self.parts.uri.query().unwrap_or_default())
+    }
+
+    /// `n` and `last`.
+    fn window(&self) -> Result<(Option<usize>, String), Error> {
+        let query = self.query()?;
+        let limit = match query.text("n") {
+            None => None,
+            Some(n) => Some(n.parse().map_err(|_| Error::bad_request("the N must be a positive int type"))?),
+        };
+        Ok((limit, query.text("last").unwrap_or_default()))
+    }
+}
+
+fn descriptor(referrer: Referrer) -> Value {
+    let mut entry = Map::new();
+    entry.insert("mediaType".into(), referrer.media_type.into());
+    entry.insert("digest".into(), referrer.digest.into());
+    entry.insert("size".into(), referrer.size.into());
+    if !referrer.artifact_type.is_empty() {
+        entry.insert("artifactType".into(), referrer.artifact_type.into());
+    }
+    if !referrer.annotations.is_empty() {
+        entry.insert("annotations".into(), referrer.annotations.into());
+    }
+    entry.into()
+}
+
+fn paged(body: &Value, listing: &Listing, limit: Option<usize>, path: &str) -> Response {
+    let mut response = json_response(body, "application/json; charset=utf-8");
+    if let (true, Some(limit), Some(last)) = (listing.more, limit, listing.names.last()) {
+        let link = format!("<{path}?last={}&n={limit}>; rel=\"next\"", last.replace('/', "%2F"));
+        if let Ok(link) = HeaderValue::from_str(&link) {
+            response.headers_mut().insert(header::LINK, link);
+        }
+    }
+    response
+}
+
+fn json_response(body: &Value, content_type: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], body.to_string()).into_response()
+}
