@@ -133,6 +133,7 @@ impl BlobStore for Memory {
 
 /// The bytes of an upload, cut to what was acknowledged.
 fn locked_file<'a>(uploads: &'a mut HashMap<String, Vec<u8>>, upload: &Upload) -> Result<&'a mut Vec<u8>> {
+    check_id(&upload.id)?;
     let file = uploads.get_mut(&upload.id).ok_or_else(|| Error::no_upload(&upload.id))?;
     if (file.len() as u64) < upload.size {
         return Err(Error::upload_shorter(&upload.id, file.len() as u64, upload.size));
