@@ -5,7 +5,6 @@
 mod api;
 mod caller;
 pub mod conn;
-#[path = "contract_tmp.rs"]
 pub mod contract;
 pub mod kit;
 pub mod metrics;

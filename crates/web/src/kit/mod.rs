@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows a resource. A handler reads with the extractors, calls an operation, and answers.
 
+mod accept;
 pub mod context;
 pub mod error;
 pub mod json;

@@ -14,9 +14,11 @@ use axum::routing::{MethodFilter, MethodRouter};
 use haven_core::{Code, Error};
 use http::{HeaderValue, Method, StatusCode, header};
 
+use super::accept;
 use super::context::RequestContext;
 use super::error::ApiError;
 use super::page;
+use crate::contract;
 
 /// One operation of the API, as routed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +117,10 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         let (methods, router) = self.paths.entry(routed).or_default();
         let named = handler.layer(from_fn(move |request: Request, next: Next| async move {
             RequestContext::of(request.extensions()).set_operation(id);
-            next.run(request).await
+            match accept::check(request.headers(), contract::produced(id)) {
+                Ok(()) => next.run(request).await,
+                Err(error) => ApiError(error).into_response(),
+            }
         }));
         *router = std::mem::take(router).on(filter(&method), named);
         methods.push(method.clone());
