@@ -106,16 +106,15 @@ build_tool() {
   [ -x "$CACHE/$name" ] && [ "$(cat "$CACHE/$name.version" 2>/dev/null)" = "$version" ] && return 0
   local started=$SECONDS
   folder=$(mktemp -d)
+  # Joined by hand: behind `||`, errexit does not hold.
   (
-    cd "$folder"
     export CGO_ENABLED=0 GOFLAGS=-p=2 GO111MODULE=on GOWORK=off
-    go mod init haven-e2e-tool
-    go get "$package@$version"
-    nice -n 10 go build -trimpath -ldflags='-s -w' -o "$CACHE/$name.new" "$package"
+    cd "$folder" && go mod init haven-e2e-tool && go get "$package@$version" &&
+      nice -n 10 go build -trimpath -ldflags='-s -w' -o "$CACHE/$name.new" "$package"
   ) >>"$LOG" 2>&1 || status=$?
   rm -rf "$folder"
   if [ "$status" != 0 ]; then
-    echo "install: $module $version cannot be built: $(tail -n 1 "$LOG")" >&2
+    echo "install: $module $version cannot be built: $(grep '^go: ' "$LOG" | tail -n 1)" >&2
     return 1
   fi
   mv "$CACHE/$name.new" "$CACHE/$name"

@@ -220,7 +220,8 @@ for signal in TERM KILL; do
   sleep 1
   finish "$HAVEN_PID" $signal
   finish "$SPAWNED"
-  expect "Haven starts again after a $signal" launch_haven
+  # Not by way of `expect`, which would start it in a subshell.
+  if launch_haven; then pass "Haven starts again after a $signal"; else fail "Haven starts again after a $signal"; fi
   expect_http 'the upload is still there' 204 GET "$kept" "${dev[@]}"
   have=$(header Range | sed 's/^0-//')
   expect 'with at least what was acknowledged' test "$have" -ge 999999
