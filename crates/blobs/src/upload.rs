@@ -36,7 +36,7 @@ impl Upload {
         self.hasher.algorithm()
     }
 
-    /// The session as bytes, to be kept until the next request: about 120 plus what the back end needs.
+    /// The session as bytes, to be kept until the next request: about 170 plus what the back end needs.
     pub fn to_bytes(&self) -> Vec<u8> {
         let state = self.hasher.to_bytes();
         let mut bytes = vec![VERSION];
