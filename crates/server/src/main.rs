@@ -1,1 +1,13 @@
-fn main() {}
+//! The binary `haven`.
+
+mod admin;
+mod cli;
+mod secrets;
+mod serve;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::Cli::parse().run()
+}

@@ -1,0 +1,37 @@
+//! `haven admin`: what must work when nobody can log in.
+
+use crate::cli::{Failure, say};
+use crate::serve;
+use haven_core::identity;
+use haven_server::config::Config;
+use std::io::{IsTerminal as _, Read as _};
+
+/// Gives `admin` a new password, on the configured database, whether or not the server runs.
+pub(crate) async fn reset_password(config: Config) -> Result<(), Failure> {
+    let given = given()?;
+    let app = serve::app(&config).await?;
+    match given {
+        Some(password) => {
+            identity::reset_admin_password(&app, &password).await?;
+            say("the password of admin is changed");
+        }
+        None => {
+            let password = identity::generate()?;
+            identity::reset_admin_password(&app, &password).await?;
+            say(&format!("the password of admin is now: {password}"));
+        }
+    }
+    Ok(())
+}
+
+/// The password on standard input, if something is there.
+fn given() -> Result<Option<String>, Failure> {
+    let mut stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return Ok(None);
+    }
+    let mut text = String::new();
+    stdin.read_to_string(&mut text)?;
+    let password = text.trim_end_matches(['\r', '\n']);
+    Ok((!password.is_empty()).then(|| password.to_owned()))
+}

@@ -1,0 +1,119 @@
+//! The command line.
+
+use crate::{admin, serve};
+use clap::{Args, Parser, Subcommand};
+use haven_server::config::{Config, Sources, process_env};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What a command ends with when it fails; printed as one line for each cause.
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Haven: an enterprise registry for container images and OCI artifacts, in one program.
+#[derive(Parser)]
+#[command(name = "haven", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the registry: API, distribution, tokens and background work in one process.
+    ///
+    /// Every setting has a default: without a configuration file it listens on http://127.0.0.1:8080 and keeps an
+    /// SQLite database and the blobs in ./data. The first start makes the user `admin`; its password comes from
+    /// HARBOR_ADMIN_PASSWORD or the configuration, or is made up, printed once, and kept in
+    /// <data-dir>/admin-password.
+    Serve(Common),
+    /// Look at the configuration.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Do what must work when nobody can log in.
+    Admin {
+        #[command(subcommand)]
+        command: AdminCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Read everything that `serve` would read, and tell all that is wrong with it at once.
+    Check(Common),
+}
+
+#[derive(Subcommand)]
+enum AdminCommand {
+    /// Give `admin` a new password; every log-in that is remembered ends at once, on all replicas.
+    ///
+    /// The password is read from standard input if that is no terminal, else one is made up and printed.
+    ResetPassword(Common),
+}
+
+/// Where the configuration comes from. Flags count more than the environment, the environment more than the file.
+#[derive(Args)]
+pub(crate) struct Common {
+    /// Configuration file: YAML with the keys of harbor.yml, and those below `haven`.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder for database, blobs and keys [default: ./data].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Address to listen on; may be repeated [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Vec<String>,
+}
+
+impl Common {
+    fn load(self) -> Result<Config, Failure> {
+        let sources =
+            Sources { file: self.config, env: process_env(), data_dir: self.data_dir, listen: self.listen };
+        Ok(Config::load(sources)?)
+    }
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> ExitCode {
+        let done = match self.command {
+            Command::Serve(common) => common.load().and_then(|config| block_on(serve::run(config))),
+            Command::Config { command: ConfigCommand::Check(common) } => common.load().map(|config| {
+                for notice in &config.notices {
+                    say(&format!("note: {notice}"));
+                }
+                say("the configuration is good");
+            }),
+            Command::Admin { command: AdminCommand::ResetPassword(common) } => {
+                common.load().and_then(|config| block_on(admin::reset_password(config)))
+            }
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                complain(&*failure);
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// Prints a line for the person at the terminal; a closed pipe is theirs to close.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn complain(failure: &(dyn std::error::Error + 'static)) {
+    let mut stderr = std::io::stderr();
+    let _ = writeln!(stderr, "haven: {failure}");
+    let mut cause = failure.source();
+    while let Some(inner) = cause {
+        let _ = writeln!(stderr, "  because: {inner}");
+        cause = inner.source();
+    }
+}

@@ -1,0 +1,137 @@
+//! `haven serve`: from a configuration to a running registry, and down again without losing a request.
+
+use crate::cli::{Failure, say};
+use crate::secrets;
+use haven_blobs::{BlobStore, Filesystem};
+use haven_core::registry::{self, Purge};
+use haven_core::{App, identity};
+use haven_db::{Clock, Db, PostgresOptions, SqliteOptions};
+use haven_server::config::{Config, Database, Storage, UploadPurging};
+use haven_server::listen::{self, Listener};
+use haven_server::telemetry;
+use haven_web::conn::Network;
+use haven_web::metrics::Metrics;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Wrong passwords are answered this much later.
+const LOGIN_DELAY: Duration = Duration::from_millis(1500);
+
+/// Runs until a signal, then drains.
+pub(crate) async fn run(config: Config) -> Result<(), Failure> {
+    telemetry::init(&config.log)?;
+    for notice in &config.notices {
+        tracing::info!("{notice}");
+    }
+    let stop = stop_on_signal()?;
+    let app = Arc::new(app(&config).await?);
+    first_start(&app, &config).await?;
+    let metrics = Metrics::new(VERSION);
+    let mut listeners = listen::open(&config.listen, config.tls.as_ref()).await?;
+    if let Some(wanted) = &config.metrics {
+        let socket = listen::bind(wanted.addr).await?;
+        listeners.push(Listener::separate(socket, metrics.router(&wanted.path)));
+    }
+    for listener in &listeners {
+        tracing::info!(address = %listener.local_addr()?, "listening");
+    }
+    purge_uploads(&app, config.upload_purging, &stop);
+    let network = network(&config)?;
+    let router =
+        haven_web::router(haven_web::Options { app: Arc::clone(&app), metrics, network, version: VERSION });
+    let stopped = listen::serve(listeners, router, config.limits.connections, stop).await;
+    app.tasks.close();
+    app.tasks.wait().await;
+    tracing::info!(?stopped, "bye");
+    Ok(())
+}
+
+fn network(config: &Config) -> Result<Network, Failure> {
+    let trusted = config.trusted_proxies.iter().map(|range| range.to_string().parse());
+    let external_url = config.external_url.as_ref().map(|url| url.to_string().parse()).transpose()?;
+    Ok(Network { trusted: trusted.collect::<Result<_, _>>()?, external_url })
+}
+
+/// The application on its database and storage, with the schema up to date.
+pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
+    secrets::make_folder(&config.data_dir)?;
+    let secret_key = secrets::secret_key(&config.data_dir)?;
+    let db = Db::open(database(&config.database)).await?;
+    db.migrate().await?;
+    let blobs: Arc<dyn BlobStore> = match &config.storage {
+        Storage::Filesystem { root } => Arc::new(Filesystem::open(root)?),
+        other => return Err(format!("this version cannot keep blobs in {other:?}").into()),
+    };
+    let options = haven_core::Options {
+        db,
+        blobs,
+        clock: Clock::system(),
+        secret_key,
+        signing_key_pem: None,
+        login_delay: LOGIN_DELAY,
+        storage_name: "filesystem",
+    };
+    Ok(App::new(options).await?)
+}
+
+fn database(wanted: &Database) -> haven_db::Options {
+    match wanted {
+        Database::Sqlite { path } => haven_db::Options::Sqlite(SqliteOptions::new(path)),
+        Database::Postgres { url, max_connections, .. } => {
+            let mut options = PostgresOptions::new(url.expose());
+            options.max_connections = *max_connections;
+            haven_db::Options::Postgres(options)
+        }
+    }
+}
+
+/// The administrator's password, once.
+async fn first_start(app: &App, config: &Config) -> Result<(), Failure> {
+    if !app.needs_first_password().await? {
+        return Ok(());
+    }
+    if let Some(password) = &config.admin_password {
+        app.first_start(password.expose()).await?;
+        return Ok(());
+    }
+    let password = identity::generate()?;
+    if app.first_start(&password).await? {
+        let path = secrets::keep_password(&config.data_dir, &password)?;
+        say(&format!("the user admin was made with the password {password} (kept in {path})"));
+    }
+    Ok(())
+}
+
+fn purge_uploads(app: &Arc<App>, wanted: UploadPurging, stop: &CancellationToken) {
+    if !wanted.enabled {
+        return;
+    }
+    let purge = Purge { age: wanted.age, dry_run: wanted.dry_run };
+    let (worker, stop) = (Arc::clone(app), stop.clone());
+    app.tasks.spawn(async move {
+        let pass = || {
+            let app = Arc::clone(&worker);
+            async move { registry::purge_uploads(&app, purge).await }
+        };
+        haven_jobs::reconcile("abandoned uploads", wanted.interval, stop, pass).await;
+    });
+}
+
+/// Cancelled by SIGINT or SIGTERM; a second one ends the process at once.
+fn stop_on_signal() -> Result<CancellationToken, Failure> {
+    let stop = CancellationToken::new();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let token = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        tracing::info!("stopping: no new connections, requests in flight are finished");
+        token.cancel();
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        std::process::exit(130);
+    });
+    Ok(stop)
+}
