@@ -1,0 +1,19 @@
+//! The application's test suite: one binary, every test on every engine that is here.
+
+mod access;
+mod contract;
+mod hostile;
+mod push_and_pull;
+mod rest;
+mod tokens;
+mod uploads;
+
+use haven_db::testing::engines;
+use haven_testkit::TestApp;
+
+/// Runs a story on each engine, with an application of its own each time.
+async fn on_each_engine<F: Future<Output = ()>>(story: impl Fn(TestApp) -> F) {
+    for engine in engines() {
+        story(TestApp::start(engine).await).await;
+    }
+}

@@ -1,0 +1,133 @@
+//! One application for one test.
+
+use crate::client::Client;
+use axum::Router;
+use haven_blobs::{BlobStore, Filesystem};
+use haven_core::access::Role;
+use haven_core::{App, Options};
+use haven_db::testing::{TestDb, fresh};
+use haven_db::{Clock, Engine, Timestamp, params};
+use haven_web::conn::Network;
+use haven_web::metrics::Metrics;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The administrator's password, and that of everybody whom a test makes.
+pub(crate) const PASSWORD: &str = "Harbor12345";
+
+/// The application on a database and a storage folder of its own, with a clock that only the test moves.
+pub struct TestApp {
+    pub app: Arc<App>,
+    pub clock: Clock,
+    router: Router,
+    db: TestDb,
+    folder: TempDir,
+}
+
+impl TestApp {
+    /// A new installation on this engine.
+    pub async fn start(engine: Engine) -> Self {
+        let db = fresh(engine).await.expect("the engine is one of engines()");
+        let clock = Clock::manual(Timestamp::from_secs(1_700_000_000));
+        let folder = tempfile::tempdir().unwrap();
+        Self::on(db, clock, folder).await
+    }
+
+    /// The same installation after a restart: nothing that was only in memory is left.
+    pub async fn restart(self) -> Self {
+        Self::on(self.db, self.clock, self.folder).await
+    }
+
+    async fn on(db: TestDb, clock: Clock, folder: TempDir) -> Self {
+        let blobs: Arc<dyn BlobStore> = Arc::new(Filesystem::open(folder.path()).unwrap());
+        let options = Options {
+            db: db.db(),
+            blobs,
+            clock: clock.clone(),
+            secret_key: [7; 32],
+            signing_key_pem: None,
+            login_delay: Duration::ZERO,
+            storage_name: "filesystem",
+        };
+        let app = Arc::new(App::new(options).await.unwrap());
+        app.first_start(PASSWORD).await.unwrap();
+        let router = haven_web::router(haven_web::Options {
+            app: Arc::clone(&app),
+            metrics: Metrics::new("test"),
+            network: Network::default(),
+            version: "test",
+        });
+        Self { app, clock, router, db, folder }
+    }
+
+    /// Somebody who has not logged in.
+    pub fn anonymous(&self) -> Client {
+        Client::new(self.router.clone(), None)
+    }
+
+    /// The administrator.
+    pub fn admin(&self) -> Client {
+        self.with_password("admin", PASSWORD)
+    }
+
+    /// Somebody with these credentials, right or wrong.
+    pub fn with_password(&self, name: &str, password: &str) -> Client {
+        Client::new(self.router.clone(), Some((name.to_owned(), password.to_owned())))
+    }
+
+    /// A new person without any role.
+    pub async fn person(&self, name: &str) -> Client {
+        self.db
+            .execute(
+                "INSERT INTO user_account (username, email, password_hash, created_at, updated_at)
+                 SELECT $1, $2, password_hash, 1, 1 FROM user_account WHERE id = 1",
+                params![name, format!("{name}@example.com")],
+            )
+            .await
+            .unwrap();
+        self.with_password(name, PASSWORD)
+    }
+
+    /// A new person with a role in a project.
+    pub async fn member(&self, project: &str, name: &str, role: Role) -> Client {
+        let client = self.person(name).await;
+        self.db
+            .execute(
+                "INSERT INTO project_member (project_id, entity_type, entity_id, role_id, created_at, updated_at)
+                 SELECT p.id, 'u', u.id, $3, 1, 1 FROM project p, user_account u
+                 WHERE p.name = $1 AND u.username = $2",
+                params![project, name, role.id()],
+            )
+            .await
+            .unwrap();
+        client
+    }
+
+    /// A project made by the administrator; returns its id.
+    pub async fn project(&self, name: &str, public: bool) -> i64 {
+        let body = serde_json::json!({ "project_name": name, "metadata": { "public": public.to_string() } });
+        let made = self.admin().post("/api/v2.0/projects", &body).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        made.header("location").rsplit('/').next().unwrap().parse().unwrap()
+    }
+
+    /// The database, to look at what no answer shows.
+    pub fn db(&self) -> &TestDb {
+        &self.db
+    }
+
+    /// The storage folder.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// How many files storage holds, uploads included.
+    pub fn files(&self) -> usize {
+        fn count(dir: &std::path::Path) -> usize {
+            let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+            entries.map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
+        }
+        count(self.folder.path())
+    }
+}
