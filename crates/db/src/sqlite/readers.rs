@@ -25,6 +25,8 @@ impl Readers {
     /// Reads on the calling thread: a point read is shorter than the way to another thread and back. `None` if the
     /// statement would write.
     pub(super) async fn query(&self, sql: &str, params: &[Value]) -> Result<Option<Vec<Row>>> {
+        // A read never waits for the outside, so a task of many reads would otherwise never let others run.
+        tokio::task::coop::consume_budget().await;
         let _permit = match self.permits.try_acquire() {
             Ok(permit) => permit,
             Err(_) => tokio::time::timeout(self.wait, self.permits.acquire())

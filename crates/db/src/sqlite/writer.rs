@@ -2,7 +2,8 @@
 //!
 //! Transactions come in a fair queue and run one after the other, each under a savepoint inside one outer transaction.
 //! The outer one is committed, with a single sync to the disk, as soon as nobody waits or enough have gathered; only
-//! then are the transactions in it acknowledged.
+//! then are the transactions in it acknowledged. Who was in the last group will likely be back at once, and is given a
+//! fraction of a sync's time to arrive; a single client never waits.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -18,6 +19,8 @@ use crate::{Answer, Error, Kind, Result, Value};
 /// At most so many transactions share a sync, and nobody waits longer than this for company.
 const GROUP: usize = 64;
 const GATHER: Duration = Duration::from_millis(5);
+/// At most so long is waited for those who are not there yet.
+const LINGER: Duration = Duration::from_millis(1);
 
 /// What to run.
 pub(super) struct Work {
@@ -65,7 +68,9 @@ pub(super) fn start(
     wait: Duration,
 ) -> Result<(Sender<Request>, JoinHandle<()>)> {
     let (requests, queue) = channel();
-    let writer = Writer { conn, queue, idle, wait, pending: Vec::new(), since: Instant::now() };
+    let pending = Vec::new();
+    let linger = Duration::ZERO;
+    let writer = Writer { conn, queue, idle, wait, pending, since: Instant::now(), company: 0, linger };
     let thread = std::thread::Builder::new()
         .name("db-writer".to_owned())
         .spawn(move || writer.run())
@@ -81,6 +86,10 @@ struct Writer {
     pending: Vec<Pending>,
     /// When the outer transaction began.
     since: Instant,
+    /// How many were in the last group.
+    company: usize,
+    /// How long it pays to wait for so many again: half of what the last commit took.
+    linger: Duration,
 }
 
 impl Writer {
@@ -95,11 +104,23 @@ impl Writer {
                     return;
                 }
                 self.serve(request);
-                let full = self.pending.len() >= GROUP || self.since.elapsed() >= GATHER;
-                next = if full { None } else { self.queue.try_recv().ok() };
+                next = self.next();
             }
             self.flush();
         }
+    }
+
+    /// Who joins the group, if it is not time to commit.
+    fn next(&self) -> Option<Request> {
+        let (gathered, age) = (self.pending.len(), self.since.elapsed());
+        if gathered >= GROUP || age >= GATHER {
+            return None;
+        }
+        let waiting = self.queue.try_recv().ok();
+        if waiting.is_some() || gathered == 0 || gathered >= self.company || age >= self.linger {
+            return waiting;
+        }
+        self.queue.recv_timeout(self.linger - age).ok()
     }
 
     fn serve(&mut self, request: Request) {
@@ -213,11 +234,16 @@ impl Writer {
         if self.conn.is_autocommit() {
             return;
         }
+        let started = Instant::now();
         if let Err(error) = self.control("COMMIT") {
             tracing::error!(error = &error as &dyn std::error::Error, "cannot commit");
             let kind = error.kind;
             self.fail(|| Error::new(kind, "the database could not commit"));
             return self.abandon();
+        }
+        if !self.pending.is_empty() {
+            self.company = self.pending.len();
+            self.linger = (started.elapsed() / 2).min(LINGER);
         }
         for pending in self.pending.drain(..) {
             match pending {

@@ -1,5 +1,5 @@
 //! Point reads and small write transactions per second, with 1 and 16 tasks, on both engines:
-//! `cargo run -p haven-db --example measure -- FOLDER [postgres://..]`, with `--release` for figures that count.
+//! `cargo run -p haven-db --example measure_db -- FOLDER [postgres://..]`, with `--release` for figures that count.
 //!
 //! FOLDER should be on the disk that matters; the PostgreSQL database gets a table `measured`, dropped at the end.
 
