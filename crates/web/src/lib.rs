@@ -8,6 +8,7 @@ pub mod conn;
 pub mod contract;
 pub mod kit;
 pub mod metrics;
+pub mod pages;
 mod read_only;
 mod state;
 mod token;
@@ -42,6 +43,7 @@ pub fn router(options: Options) -> Router {
     let app = Router::new()
         .merge(rest)
         .merge(tokens().into_router())
+        .merge(pages::router(options.version))
         .route("/v2", any(v2::serve))
         .route("/v2/", any(v2::serve))
         .route("/v2/{*path}", any(v2::serve))

@@ -111,7 +111,7 @@ impl IntoResponse for OciError {
         let told = told(self.0.code);
         let entries = match masked(&self.0, told.status) {
             Some(message) => vec![json!({ "code": told.oci, "message": message })],
-            None => entries(told.oci, self.0.message, self.0.detail),
+            None => entries(told.oci, &self.0.message, self.0.detail),
         };
         let mut response = render(told.status, told.oci, &entries);
         response.headers_mut().insert(API_VERSION, REGISTRY_2);
@@ -120,7 +120,7 @@ impl IntoResponse for OciError {
 }
 
 /// One error, or one for each element when the detail is an array.
-fn entries(code: &str, message: String, detail: Option<Value>) -> Vec<Value> {
+fn entries(code: &str, message: &str, detail: Option<Value>) -> Vec<Value> {
     match detail {
         None => vec![json!({ "code": code, "message": message })],
         Some(Value::Array(details)) if !details.is_empty() => details

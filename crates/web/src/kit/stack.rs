@@ -16,6 +16,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use tower::Layer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -41,7 +42,8 @@ pub struct Stack {
 
 /// Puts the outer layer around a whole application. The result is served as it is; it takes no further routes.
 pub fn wrap(app: Router, stack: Stack) -> Router {
-    let compressed = CompressionLayer::new().gzip(true).compress_when(compressible).layer(app);
+    let compressed =
+        CompressionLayer::new().gzip(true).compress_when(SizeAbove::new(1024).and(is_text)).layer(app);
     let service = from_fn_with_state(stack, outer).layer(compressed);
     Router::new().fallback_service(service)
 }
@@ -75,6 +77,9 @@ fn prepare(
     query::check(request.uri().query().unwrap_or_default())?;
     let origin = Origin::read(network, conn, request.uri(), request.headers())?;
     let secure = origin.is_secure();
+    if origin.client_ip != conn.peer.ip().to_canonical() {
+        context.span().record("client", tracing::field::display(origin.client_ip));
+    }
     let merged = with_path(request.uri(), &merge_slashes(request.uri().path()))?;
     let path = merged.path();
     if path == "/v1" || path.starts_with("/v1/") {
@@ -118,7 +123,7 @@ fn is_distribution(path: &str) -> bool {
     path == "/v2" || path.starts_with("/v2/")
 }
 
-/// The span of a request. `operation` and `caller` are filled in by whoever finds them out.
+/// The span of a request. What is empty here is filled in by whoever finds it out; `client` stands behind a proxy.
 fn span(request: &Request, id: &str, conn: ConnInfo) -> tracing::Span {
     tracing::info_span!(
         "request",
@@ -126,6 +131,7 @@ fn span(request: &Request, id: &str, conn: ConnInfo) -> tracing::Span {
         http.method = %request.method(),
         http.path = shown(request.uri().path()),
         peer = %conn.peer.ip().to_canonical(),
+        client = tracing::field::Empty,
         operation = tracing::field::Empty,
         caller = tracing::field::Empty,
     )
@@ -189,16 +195,12 @@ fn with_path(uri: &Uri, path: &str) -> Result<Uri, Error> {
     Uri::from_parts(parts).map_err(|error| malformed(error.into()))
 }
 
-/// Only texts gain by compression, and short ones do not.
-fn compressible(_: http::StatusCode, _: http::Version, headers: &HeaderMap, _: &http::Extensions) -> bool {
+/// Only texts gain by compression.
+fn is_text(_: http::StatusCode, _: http::Version, headers: &HeaderMap, _: &http::Extensions) -> bool {
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    let length =
-        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let is_text =
-        essence == "application/json" || essence.starts_with("text/") && essence != "text/event-stream";
-    is_text && length.is_none_or(|length| length >= 1024) && !headers.contains_key(header::CONTENT_RANGE)
+    essence == "application/json" || essence.starts_with("text/") && essence != "text/event-stream"
 }
 
 #[cfg(test)]

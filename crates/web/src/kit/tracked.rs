@@ -7,7 +7,7 @@ use std::time::Instant;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::response::Response;
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
 use http_body::{Frame, SizeHint};
 
 use super::context::RequestContext;
@@ -27,6 +27,8 @@ pub(super) struct Watch {
     status: Option<StatusCode>,
     code: Option<&'static str>,
     bytes: u64,
+    /// The length promised to the client; the body is not asked for more once it is reached.
+    length: Option<u64>,
     is_complete: bool,
     _in_flight: InFlight,
 }
@@ -44,6 +46,7 @@ impl Watch {
             status: None,
             code: None,
             bytes: 0,
+            length: None,
             is_complete: false,
         }
     }
@@ -52,6 +55,8 @@ impl Watch {
     pub(super) fn answered(mut self, response: &Response) -> Self {
         self.status = Some(response.status());
         self.code = response.extensions().get::<PrintedCode>().map(|code| code.0);
+        let promised = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+        self.length = promised.and_then(|length| length.parse().ok());
         self.is_complete = response.body().is_end_stream() || self.method == Method::HEAD;
         self
     }
@@ -63,7 +68,8 @@ impl Drop for Watch {
         self.metrics.request(self.context.operation(), &self.method, self.status, took);
         let status = self.status.map(|status| status.as_u16());
         let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let message = if self.is_complete { "answered" } else { "given up" };
+        let is_complete = self.is_complete || self.length == Some(self.bytes);
+        let message = if is_complete { "answered" } else { "given up" };
         let _entered = self.context.span().enter();
         let is_quiet = self.is_quiet && self.status.is_some_and(|status| status.is_success());
         if is_quiet {
@@ -115,7 +121,7 @@ impl HttpBody for Tracked {
                 this.watch.is_complete |= this.body.is_end_stream();
             }
             Poll::Ready(Some(Err(error))) => {
-                tracing::error!(error = %error, "the body of an answer broke off")
+                tracing::error!(error = %error, "the body of an answer broke off");
             }
             Poll::Ready(None) => this.watch.is_complete = true,
             Poll::Pending => {}
