@@ -1,4 +1,4 @@
-//! From the credentials of a request to a caller (identity.md §2.1).
+//! From the credentials of a request to a caller.
 //!
 //! Bad credentials never end a request here: it goes on as anonymous, and whoever needs more refuses it.
 

@@ -1,4 +1,4 @@
-//! The switch that lets nobody change anything (identity.md §1.9).
+//! The switch that lets nobody change anything (`read_only` of `/configurations`).
 
 use crate::kit::ApiError;
 use crate::state::Web;

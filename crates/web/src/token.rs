@@ -1,4 +1,4 @@
-//! `GET /service/token` (identity.md §3.1).
+//! `GET /service/token` (the distribution project's token specification, as Harbor answers it).
 
 use crate::caller::Asked;
 use crate::kit::json::Json;

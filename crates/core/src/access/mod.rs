@@ -1,7 +1,7 @@
 //! Who may do what. One table is the whole policy; only this module can make a [`Grant`].
 //!
 //! An operation that needs a permission takes a grant of it, so it cannot be called without the check. Whether a caller
-//! learns that a project exists is decided here too: permission comes before existence (identity.md §1.2).
+//! learns that a project exists is decided here too: permission comes before existence, as in Harbor.
 
 mod caller;
 mod grant;

@@ -1,4 +1,4 @@
-//! The permission matrix of identity.md §6: roles, resources and actions. The table below is the whole policy.
+//! The permission matrix, the same as in Harbor: roles, resources and actions. The table below is the whole policy.
 
 /// What a permission is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! The table against spot facts of identity.md §6, and the rules of tokens.
+//! The table against spot facts, and the rules of tokens.
 
 use super::policy::{public_may, role_may};
 use super::{Action, Resource, Role, TokenAccess, TokenCaller};

@@ -1,4 +1,4 @@
-//! Artifacts over REST (artifacts.md §2.6): the list, one of them, and what hangs on it.
+//! Artifacts over REST: the list, one of them, and what hangs on it.
 
 use super::{Tag, sql};
 use crate::access::{

@@ -1,4 +1,4 @@
-//! What kind of artifact a manifest is (artifacts.md §2.2–2.5). Pure.
+//! What kind of artifact a manifest is. Pure.
 
 use haven_oci::{Descriptor, Digest, Manifest, ManifestKind, TagName, media_type};
 use serde_json::{Map, Value, json};

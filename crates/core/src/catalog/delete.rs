@@ -1,4 +1,4 @@
-//! Removing artifacts (artifacts.md §2.8), and the steps that removal is made of.
+//! Removing artifacts, and the steps that removal is made of.
 
 use super::sql;
 use crate::access::{Grant, permissions::DeleteArtifact};

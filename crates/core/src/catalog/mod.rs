@@ -1,4 +1,4 @@
-//! The artifact model: repositories, artifacts, tags, and what hangs on what (artifacts.md §2).
+//! The artifact model: repositories, artifacts, tags, and what hangs on what.
 //!
 //! Owns `repository`, `artifact`, `artifact_reference`, `artifact_blob`, `tag` and `accessory`. Every write takes the
 //! repository's row first, so that writes to one repository come one after the other and in one order.

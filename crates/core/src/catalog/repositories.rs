@@ -1,4 +1,4 @@
-//! Repositories over REST (artifacts.md §2.7).
+//! Repositories over REST.
 
 use super::sql;
 use crate::access::{

@@ -1,4 +1,4 @@
-//! Tags over REST (artifacts.md §2.10).
+//! Tags over REST.
 
 use super::{artifacts, sql};
 use crate::access::{

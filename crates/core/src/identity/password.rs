@@ -42,7 +42,7 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal("password check").because(error))
 }
 
-/// The rule for passwords and secrets that people choose (identity.md §2.3).
+/// The rule for passwords and secrets that people choose, the same as in Harbor.
 ///
 /// # Errors
 /// `BadRequest` with the rule.

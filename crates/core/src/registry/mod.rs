@@ -1,4 +1,4 @@
-//! The distribution API's acts: uploads, blobs, push, pull, referrers, tags and the catalog (artifacts.md §1; the OCI
+//! The distribution API's acts: uploads, blobs, push, pull, referrers, tags and the catalog (the OCI
 //! distribution specification 1.1).
 //!
 //! Owns `upload`, `blob`, `project_blob` and `manifest`; what a push means for repositories, artifacts and tags is said

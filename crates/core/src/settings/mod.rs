@@ -1,4 +1,4 @@
-//! Settings that administrators change while Haven runs (identity.md §8.6). Owns `setting`.
+//! Settings that administrators change while Haven runs. Owns `setting`.
 //!
 //! Values are rows; a process may answer from what it read up to three seconds ago, and at once from what it wrote.
 

@@ -1,4 +1,4 @@
-//! The token service: RS256 bearer tokens for `/v2` (identity.md §3; the distribution project's token specification).
+//! The token service: RS256 bearer tokens for `/v2` (the distribution project's token specification).
 //! Owns `keyring`.
 
 mod issue;

@@ -1,4 +1,4 @@
-//! How things look in answers (artifacts.md §0.2 and §2.1): zero values are left out, empty arrays are null where
+//! How things look in answers as clients of Harbor read them: zero values are left out, empty arrays are null where
 //! clients expect it, times have three decimals.
 
 use haven_core::access::Role;

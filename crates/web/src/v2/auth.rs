@@ -1,4 +1,4 @@
-//! Who may do what below `/v2`, and how a refusal is told (identity.md §3.2).
+//! Who may do what below `/v2`, and how a refusal is told.
 //!
 //! A refusal is always 401, never 403, with a challenge: clients are pushed into the token flow that way.
 

@@ -1,4 +1,4 @@
-//! The distribution API below `/v2/` (artifacts.md §1; the OCI distribution specification 1.1).
+//! The distribution API below `/v2/` (the OCI distribution specification 1.1).
 
 mod auth;
 mod blobs;
