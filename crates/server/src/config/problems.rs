@@ -72,6 +72,8 @@ impl Problems {
             return Ok(value);
         }
         self.0.sort();
+        // Two sections may have read the same setting.
+        self.0.dedup();
         Err(self)
     }
 }

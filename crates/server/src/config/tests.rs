@@ -239,6 +239,10 @@ const WRONG_VALUES: &[(&str, &str)] = &[
         "ip_family: {ipv4: {enabled: false}}",
         "haven.yml:1:29: `ip_family.ipv4.enabled`: IPv4 and IPv6 cannot both be off",
     ),
+    (
+        "harbor_admin_password: [secret]",
+        "haven.yml:1:24: `harbor_admin_password`: must be a single value, not a list or a section",
+    ),
 ];
 
 #[test]
