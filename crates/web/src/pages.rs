@@ -40,7 +40,6 @@ pub fn router<S: Clone + Send + Sync + 'static>(version: &'static str) -> Router
     Router::new()
         .route("/", get(home))
         .route("/devcenter-api-2.0", get(devcenter))
-        .route("/devcenter-api-2.0/", get(devcenter))
         .route("/static/{name}", get(file))
 }
 

@@ -85,8 +85,7 @@ fn prepare(
     if path == "/v1" || path.starts_with("/v1/") {
         return Err(Error::not_found(format!("path {path} was not found")));
     }
-    let routed =
-        if path.starts_with("/api/") { with_path(&merged, trim_slash(path))? } else { merged.clone() };
+    let routed = if is_distribution(path) { merged.clone() } else { with_path(&merged, trim_slash(path))? };
     if is_distribution(path) {
         request.headers_mut().remove(header::ACCEPT_ENCODING); // blobs and manifests go out byte for byte
     }
@@ -172,8 +171,9 @@ fn merge_slashes(path: &str) -> String {
     merged
 }
 
+/// Drops a slash at the end, unless it is all there is. Only the distribution API gives it a meaning.
 fn trim_slash(path: &str) -> &str {
-    path.strip_suffix('/').unwrap_or(path)
+    path.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(path)
 }
 
 /// The same URL with another path; its query stays byte for byte.
