@@ -26,13 +26,15 @@ expect 'an index is pushed with all its images' push -u "admin:$ADMIN_PASSWORD" 
 expect 'an image is pushed twice' push -u "admin:$ADMIN_PASSWORD" "$image:image"
 expect 'an image for everybody is pushed' push -u "admin:$ADMIN_PASSWORD" "$REGISTRY/library/ctr:v1" "$image:image"
 expect_fail 'a wrong password does not push' '401|unauthorized|authorization failed' push -u admin:wrong "$image:new" "$image:image"
-expect_fail 'a guest does not push' '401|403|unauthorized|insufficient|authorization failed|denied' \
+roles expect_fail 'a guest does not push' '401|403|unauthorized|insufficient|authorization failed|denied' \
   push -u "ctr-guest:$USER_PASSWORD" "$image:new" "$image:image"
 expect_fail 'a push to a project that is not there' '401|404|unauthorized|not found|authorization failed' \
   push -u "admin:$ADMIN_PASSWORD" "$REGISTRY/ctr-none/app:v1" "$image:image"
 
 forget
-expect 'a guest pulls' pull -u "ctr-guest:$USER_PASSWORD" "$image:image"
+guest=ctr-guest:$USER_PASSWORD
+has_users || guest=admin:$ADMIN_PASSWORD
+expect 'an image is pulled by one who may only read' pull -u "$guest" "$image:image"
 expect_out 'what was pushed' "$IMAGE_DIGEST" ctr images ls "name==$image:image"
 expect_out 'it runs' '^hello from ctr$' ctr run --rm --snapshotter native "$image:image" haven-e2e
 forget

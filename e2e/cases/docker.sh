@@ -82,19 +82,19 @@ expect 'anybody pulls from a public project' docker pull "$REGISTRY/library/hell
 expect_fail 'nobody pulls from a private project' \
   'unauthorized to access repository: docker-team/app/web, action: pull|authentication required' docker pull "$image:v1"
 
-expect 'a developer logs in' login docker-dev "$USER_PASSWORD"
+roles expect 'a developer logs in' login docker-dev "$USER_PASSWORD"
 docker tag "$REGISTRY/library/hello:v1" "$image:by-dev"
-expect 'a developer pushes' docker push "$image:by-dev"
-expect_fail 'a developer of one project does not push to another' \
+roles expect 'a developer pushes' docker push "$image:by-dev"
+roles expect_fail 'a developer of one project does not push to another' \
   'unauthorized to access repository: library/hello, action: push: unauthorized to access repository' \
   docker push "$REGISTRY/library/hello:v1"
-expect 'a guest logs in' login docker-guest "$USER_PASSWORD"
-expect 'a guest pulls' docker pull "$image:v1"
-expect_fail 'a guest does not push' \
+roles expect 'a guest logs in' login docker-guest "$USER_PASSWORD"
+roles expect 'a guest pulls' docker pull "$image:v1"
+roles expect_fail 'a guest does not push' \
   'unauthorized to access repository: docker-team/app/web, action: push: unauthorized to access repository' \
   docker push "$image:by-dev"
-expect 'a stranger logs in' login docker-stranger "$USER_PASSWORD"
+roles expect 'a stranger logs in' login docker-stranger "$USER_PASSWORD"
 docker rmi -f "$image:v1" "$image:by-dev" >/dev/null
-expect_fail 'a stranger does not pull' \
+roles expect_fail 'a stranger does not pull' \
   'unauthorized to access repository: docker-team/app/web, action: pull: unauthorized to access repository' \
   docker pull "$image:v1"

@@ -16,8 +16,7 @@ podman() {
   command podman --root "$WORK/podman" --runroot "$WORK/podman-run" --tmpdir "$WORK/podman-tmp" \
     --storage-driver=vfs --cgroup-manager=cgroupfs --events-backend=none "$@"
 }
-export REGISTRY_AUTH_FILE=$WORK/podman-auth.json CONTAINERS_REGISTRIES_CONF=$WORK/registries.conf
-echo '{}' >"$REGISTRY_AUTH_FILE"
+export CONTAINERS_REGISTRIES_CONF=$WORK/registries.conf
 # `manifest inspect` has no flag for plain HTTP.
 printf '[[registry]]\nlocation = "%s"\ninsecure = true\n' "$REGISTRY" >"$CONTAINERS_REGISTRIES_CONF"
 login() { podman login --tls-verify=false -u "$1" -p "$2" "$REGISTRY"; }
@@ -70,6 +69,6 @@ podman rmi -af >/dev/null
 expect_out 'log out' 'Removed login' podman logout "$REGISTRY"
 expect 'anybody pulls from a public project' pull "$REGISTRY/library/podman:v1"
 expect_fail 'nobody pulls from a private project' 'unauthorized|authentication required' pull "$image:v1"
-expect 'a guest logs in' login podman-guest "$USER_PASSWORD"
-expect 'a guest pulls' pull "$image:v1"
-expect_fail 'a guest does not push' 'unauthorized' push "$image:v1"
+roles expect 'a guest logs in' login podman-guest "$USER_PASSWORD"
+roles expect 'a guest pulls' pull "$image:v1"
+roles expect_fail 'a guest does not push' 'unauthorized' push "$image:v1"
