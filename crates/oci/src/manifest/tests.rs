@@ -1,3 +1,5 @@
+//! What a manifest must be to be accepted, type by type.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
