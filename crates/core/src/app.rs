@@ -2,7 +2,7 @@
 
 use crate::identity::Passwords;
 use crate::registry::ManifestCache;
-use crate::settings::Settings;
+use crate::settings::{Configured, Settings};
 use crate::token::{self, Tokens};
 use crate::{Result, identity, projects, system};
 use haven_blobs::BlobStore;
@@ -22,6 +22,8 @@ pub struct Options {
     pub signing_key_pem: Option<String>,
     /// How long a failed log-in is delayed. Harbor's 1.5 s outside tests.
     pub login_delay: Duration,
+    /// What the configuration says of settings.
+    pub settings: Configured,
     /// The name of the storage back end, as `GET /systeminfo` tells it.
     pub storage_name: &'static str,
 }
@@ -49,7 +51,7 @@ impl App {
     pub async fn new(options: Options) -> Result<Self> {
         let tokens = token::load(&options).await?;
         Ok(Self {
-            settings: Settings::default(),
+            settings: Settings::new(options.settings)?,
             passwords: Passwords::new(options.login_delay)?,
             tokens,
             manifests: ManifestCache::default(),

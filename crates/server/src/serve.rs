@@ -4,6 +4,7 @@ use crate::cli::{Failure, say};
 use crate::secrets;
 use haven_blobs::{BlobStore, Filesystem};
 use haven_core::registry::{self, Purge};
+use haven_core::settings::{Change, Configured, Values};
 use haven_core::{App, identity};
 use haven_db::{Clock, Db, PostgresOptions, SqliteOptions};
 use haven_server::config::{Config, Database, Storage, UploadPurging};
@@ -40,8 +41,13 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     }
     purge_uploads(&app, config.upload_purging, &stop);
     let network = network(&config)?;
-    let router =
-        haven_web::router(haven_web::Options { app: Arc::clone(&app), metrics, network, version: VERSION });
+    let router = haven_web::router(haven_web::Options {
+        app: Arc::clone(&app),
+        metrics,
+        network,
+        version: VERSION,
+        api_timeout: config.limits.api_timeout,
+    });
     let stopped = listen::serve(listeners, router, config.limits.connections, stop).await;
     app.tasks.close();
     app.tasks.wait().await;
@@ -50,9 +56,8 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
 }
 
 fn network(config: &Config) -> Result<Network, Failure> {
-    let trusted = config.trusted_proxies.iter().map(|range| range.to_string().parse());
     let external_url = config.external_url.as_ref().map(|url| url.to_string().parse()).transpose()?;
-    Ok(Network { trusted: trusted.collect::<Result<_, _>>()?, external_url })
+    Ok(Network { trusted: config.trusted_proxies.clone(), external_url })
 }
 
 /// The application on its database and storage, with the schema up to date.
@@ -72,9 +77,25 @@ pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
         secret_key,
         signing_key_pem: None,
         login_delay: LOGIN_DELAY,
+        settings: settings(config)?,
         storage_name: "filesystem",
     };
     Ok(App::new(options).await?)
+}
+
+/// Defaults of the configuration, and what overrules the database.
+fn settings(config: &Config) -> Result<Configured, Failure> {
+    let minutes = i64::try_from(config.defaults.token_expiration.as_secs() / 60)?;
+    let defaults = Values { token_expiration: minutes, ..Values::default() };
+    let Some(overwrite) = &config.settings_overwrite else {
+        return Ok(Configured { defaults, overwrite: None });
+    };
+    if let Some(name) = overwrite.keys().find(|name| !Change::NAMES.contains(&name.as_str())) {
+        return Err(format!("CONFIG_OVERWRITE_JSON: this version has no setting {name}").into());
+    }
+    let change = serde_json::from_value(overwrite.clone().into());
+    let change = change.map_err(|error| format!("CONFIG_OVERWRITE_JSON: {error}"))?;
+    Ok(Configured { defaults, overwrite: Some(change) })
 }
 
 fn database(wanted: &Database) -> haven_db::Options {

@@ -4,6 +4,7 @@ use crate::client::Client;
 use axum::Router;
 use haven_blobs::{BlobStore, Filesystem};
 use haven_core::access::Role;
+use haven_core::settings::Configured;
 use haven_core::{App, Options};
 use haven_db::testing::{TestDb, fresh};
 use haven_db::{Clock, Engine, Timestamp, params};
@@ -48,6 +49,7 @@ impl TestApp {
             secret_key: [7; 32],
             signing_key_pem: None,
             login_delay: Duration::ZERO,
+            settings: Configured::default(),
             storage_name: "filesystem",
         };
         let app = Arc::new(App::new(options).await.unwrap());
@@ -57,6 +59,7 @@ impl TestApp {
             metrics: Metrics::new("test"),
             network: Network::default(),
             version: "test",
+            api_timeout: Duration::from_secs(60),
         });
         Self { app, clock, router, db, folder }
     }

@@ -91,7 +91,7 @@ impl FromStr for Cidr {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let invalid = || format!("not an address or a range of addresses: {text:?}");
+        let invalid = || format!("`{text}` is not a network such as `10.0.0.0/8` or an IP address");
         let (address, bits) =
             text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         let address: IpAddr = address.parse().map_err(|_| invalid())?;

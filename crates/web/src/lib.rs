@@ -15,14 +15,17 @@ mod token;
 mod v2;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use conn::Network;
-use haven_core::App;
+use haven_core::{App, Code, Error};
 use kit::stack::{Stack, wrap};
-use kit::{Operation, Routes};
+use kit::{ApiError, Operation, Routes};
 use metrics::Metrics;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use state::Web;
 
@@ -33,6 +36,8 @@ pub struct Options {
     pub network: Network,
     /// Of the program.
     pub version: &'static str,
+    /// How long a request of the REST API may take. Pushes and pulls have no such limit.
+    pub api_timeout: Duration,
 }
 
 /// The whole application as one service.
@@ -40,6 +45,7 @@ pub fn router(options: Options) -> Router {
     let web = Web { app: options.app, metrics: options.metrics.clone(), version: options.version };
     let rest = api::version_routes().into_router().merge(rest().into_router());
     let rest = rest.layer(from_fn_with_state(web.clone(), read_only::layer));
+    let rest = rest.layer(from_fn_with_state(options.api_timeout, in_time));
     let app = Router::new()
         .merge(rest)
         .merge(tokens().into_router())
@@ -50,6 +56,14 @@ pub fn router(options: Options) -> Router {
         .fallback(kit::routes::not_found)
         .with_state(web);
     wrap(app, Stack { metrics: options.metrics, network: options.network })
+}
+
+/// Gives up on a request that takes too long; what it began is rolled back.
+async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError(Error::new(Code::Unavailable, "the request took too long")).into_response(),
+    }
 }
 
 /// Every operation of the REST API as it is routed, for the test that compares it with the OpenAPI document.

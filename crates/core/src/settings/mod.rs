@@ -5,9 +5,10 @@
 mod sql;
 
 use crate::access::SystemGrant;
-use crate::{App, Error, Result};
+use crate::{App, Code, Error, Result};
 use haven_db::params;
 use moka::sync::Cache;
+use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,8 +36,9 @@ impl Default for Values {
     }
 }
 
-/// A change: only what is given changes.
-#[derive(Clone, Debug, Default)]
+/// A change: only what is given changes. As JSON, null counts as absent.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Change {
     pub read_only: Option<bool>,
     pub token_expiration: Option<i64>,
@@ -44,15 +46,40 @@ pub struct Change {
     pub banner_message: Option<String>,
 }
 
+impl Change {
+    /// The names that a change may hold.
+    pub const NAMES: [&str; 4] =
+        ["read_only", "token_expiration", "project_creation_restriction", "banner_message"];
+}
+
+/// What the configuration says of settings.
+#[derive(Clone, Debug, Default)]
+pub struct Configured {
+    /// In force until somebody changes them.
+    pub defaults: Values,
+    /// In force whatever the rows say; nothing can be changed over the API then.
+    pub overwrite: Option<Change>,
+}
+
 /// What this process read lately.
 pub(crate) struct Settings {
+    configured: Configured,
     recent: Cache<(), Arc<Values>>,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self { recent: Cache::builder().max_capacity(1).time_to_live(Duration::from_secs(3)).build() }
+impl Settings {
+    /// # Errors
+    /// `BadRequest` when the configuration overwrites a setting with a value out of its range.
+    pub(crate) fn new(configured: Configured) -> Result<Self> {
+        checked(configured.overwrite.clone().unwrap_or_default())?;
+        let recent = Cache::builder().max_capacity(1).time_to_live(Duration::from_secs(3)).build();
+        Ok(Self { configured, recent })
     }
+}
+
+/// Whether settings can be changed, or the configuration has the last word.
+pub fn editable(app: &App) -> bool {
+    app.settings.configured.overwrite.is_none()
 }
 
 /// The settings in force, at most three seconds old.
@@ -63,27 +90,39 @@ pub async fn get(app: &App) -> Result<Arc<Values>> {
     if let Some(values) = app.settings.recent.get(&()) {
         return Ok(values);
     }
-    let mut values = Values::default();
+    let mut values = app.settings.configured.defaults.clone();
     for row in app.db.query(sql::ALL, params![]).await? {
         let (name, value): (String, String) = (row.get(0)?, row.get(1)?);
-        match name.as_str() {
-            "read_only" => values.read_only = value == "true",
-            "token_expiration" => values.token_expiration = value.parse().unwrap_or(values.token_expiration),
-            "project_creation_restriction" => values.project_creation_restriction = value,
-            "banner_message" => values.banner_message = value,
-            _ => {}
-        }
+        put(&mut values, &name, value);
+    }
+    for (name, value) in checked(app.settings.configured.overwrite.clone().unwrap_or_default())? {
+        put(&mut values, name, value);
     }
     let values = Arc::new(values);
     app.settings.recent.insert((), Arc::clone(&values));
     Ok(values)
 }
 
+/// A row of a version that knows more settings is none of ours.
+fn put(values: &mut Values, name: &str, value: String) {
+    match name {
+        "read_only" => values.read_only = value == "true",
+        "token_expiration" => values.token_expiration = value.parse().unwrap_or(values.token_expiration),
+        "project_creation_restriction" => values.project_creation_restriction = value,
+        "banner_message" => values.banner_message = value,
+        _ => {}
+    }
+}
+
 /// Changes settings, all or none.
 ///
 /// # Errors
-/// `BadRequest` for a value out of its range.
+/// `BadRequest` for a value out of its range, `Forbidden` when the configuration has the last word.
 pub async fn set(app: &App, _grant: &SystemGrant, change: Change) -> Result<()> {
+    if !editable(app) {
+        let text = "current config is init by env variable: CONFIG_OVERWRITE_JSON, it cannot be updated";
+        return Err(Error::new(Code::Forbidden, text));
+    }
     let rows = checked(change)?;
     let mut tx = app.db.begin().await?;
     for (name, value) in rows {

@@ -8,6 +8,9 @@ use crate::Timestamp;
 #[error("{0}")]
 pub struct Invalid(pub String);
 
+/// More conditions than any list has columns. Each new one is compared with those before it.
+const MAX_TERMS: usize = 64;
+
 /// Reads a `q`, already decoded once as any query parameter; clients encode it once more, so it is decoded again.
 /// An empty one has no terms. Of two terms with the same key the last counts.
 pub fn parse_q(raw: &str) -> Result<Vec<Term>, Invalid> {
@@ -27,6 +30,9 @@ pub fn parse_q(raw: &str) -> Result<Vec<Term>, Invalid> {
         let value = pattern(value)?;
         let Some((key, value)) = operator(key, value) else { continue };
         terms.retain(|term| !same_key(&term.key, key));
+        if terms.len() == MAX_TERMS {
+            return Err(Invalid(format!("the query string has more than {MAX_TERMS} conditions")));
+        }
         terms.push(Term { key: key.to_owned(), value });
     }
     Ok(terms)
@@ -91,6 +97,9 @@ pub(super) fn time(text: &str) -> Option<Timestamp> {
 /// `key__op` changes what the value means. `None` for an operator that we do not know: such a term is ignored.
 fn operator(key: &str, value: Match) -> Option<(&str, Match)> {
     let Some((key, operator)) = key.rsplit_once("__") else { return Some((key, value)) };
+    if key.is_empty() {
+        return None;
+    }
     let Match::Exact(text) = value else {
         return matches!(operator, "exact" | "icontains" | "in").then_some((key, value));
     };
@@ -104,7 +113,7 @@ fn operator(key: &str, value: Match) -> Option<(&str, Match)> {
         "lt" => Match::Range(None, Some(next(scalar(&text), -1))),
         _ => return None,
     };
-    (!key.is_empty()).then_some((key, value))
+    Some((key, value))
 }
 
 /// The neighbour of a value, which makes an open end a closed one.
@@ -173,6 +182,14 @@ mod tests {
         let terms = parse_q("ProjectID=1,name=x,project_id=2").unwrap();
         assert_eq!(terms.len(), 2);
         assert_eq!(terms[1], Term { key: "project_id".into(), value: Match::Exact("2".into()) });
+    }
+
+    #[test]
+    fn conditions_are_counted() {
+        let many = |count: usize| (0..count).map(|n| format!("k{n}=v")).collect::<Vec<_>>().join(",");
+        assert_eq!(parse_q(&many(64)).unwrap().len(), 64);
+        assert!(parse_q(&many(65)).is_err());
+        assert_eq!(parse_q("__in={0},__exact=1"), Ok(vec![]));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The grammar of `sort`.
 
+/// More keys than any list has columns; further ones decide nothing.
+const MAX_KEYS: usize = 64;
+
 /// One key to sort by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sort {
@@ -13,7 +16,7 @@ pub fn parse_sort(raw: &str) -> Vec<Sort> {
         Some(key) => Sort { key: key.to_owned(), descending: true },
         None => Sort { key: key.to_owned(), descending: false },
     });
-    keys.filter(|sort| !sort.key.is_empty()).collect()
+    keys.filter(|sort| !sort.key.is_empty()).take(MAX_KEYS).collect()
 }
 
 #[cfg(test)]

@@ -12,8 +12,6 @@ pub(super) enum Kind {
     Int,
     /// `90s`, `1h30m`, `0`.
     Duration,
-    /// `4MiB`, `65536`.
-    Size,
     List,
     /// A whole section that is not looked into.
     Any,
@@ -230,8 +228,5 @@ pub(super) const KEYS: &[Key] = &[
     used("haven.limits.stall_timeout", Kind::Duration),
     used("haven.limits.shutdown_grace", Kind::Duration),
     used("haven.limits.api_timeout", Kind::Duration),
-    used("haven.limits.api_body_size", Kind::Size),
     used("haven.defaults.token_expiration", Kind::Duration),
-    used("haven.defaults.session_timeout", Kind::Duration),
-    used("haven.defaults.robot_token_days", Kind::Int),
 ];

@@ -11,8 +11,6 @@ pub struct Limits {
     pub connections: ConnectionLimits,
     /// How long a request of the REST API may take. Blobs have no such limit.
     pub api_timeout: Duration,
-    /// The most bytes of a request body of the REST API.
-    pub api_body_size: u64,
 }
 
 /// Bounds on connections.
@@ -51,10 +49,6 @@ impl Default for ConnectionLimits {
 pub struct Defaults {
     /// How long a token of the registry is good.
     pub token_expiration: Duration,
-    /// How long a session of the portal lasts without a request.
-    pub session_timeout: Duration,
-    /// How many days a new robot account lasts when its maker does not say.
-    pub robot_token_days: u32,
 }
 
 pub(super) fn limits(settings: &mut Settings) -> Limits {
@@ -72,15 +66,12 @@ pub(super) fn limits(settings: &mut Settings) -> Limits {
     Limits {
         connections,
         api_timeout: settings.span("haven.limits.api_timeout").unwrap_or(Duration::from_secs(60)),
-        api_body_size: settings.size("haven.limits.api_body_size").unwrap_or(4 << 20),
     }
 }
 
 pub(super) fn defaults(settings: &mut Settings) -> Defaults {
     Defaults {
         token_expiration: minutes(settings, "haven.defaults.token_expiration", 30),
-        session_timeout: minutes(settings, "haven.defaults.session_timeout", 60),
-        robot_token_days: settings.number("haven.defaults.robot_token_days", 1, 36_500).unwrap_or(30),
     }
 }
 

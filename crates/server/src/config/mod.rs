@@ -23,6 +23,8 @@ mod work;
 
 use std::path::PathBuf;
 
+use haven_web::conn::Cidr;
+
 pub use self::{
     database::Database,
     limits::{ConnectionLimits, Defaults, Limits},
@@ -31,7 +33,6 @@ pub use self::{
     problems::{Place, Problem, Problems},
     secret::Secret,
     storage::{Storage, UploadPurging},
-    units::Cidr,
     work::{Jobs, OutboundProxy, Webhooks},
 };
 use self::{

@@ -7,7 +7,9 @@ use std::{
     str::FromStr,
 };
 
-use super::{settings::Settings, units::Cidr};
+use haven_web::conn::Cidr;
+
+use super::settings::Settings;
 
 /// A host name that is only an example; Harbor refuses it too.
 const SAMPLE_HOST: &str = "reg.mydomain.com";

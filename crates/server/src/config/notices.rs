@@ -10,6 +10,13 @@ use super::{
 /// Harbor's well-known first password.
 const SAMPLE_PASSWORD: &str = "Harbor12345";
 
+/// What is read for the versions that will need it, by a key that those who configure it set.
+const NOT_YET: [(&str, &str); 3] = [
+    ("jobservice", "jobservice.max_job_workers"),
+    ("notification", "notification.webhook_job_max_retry"),
+    ("proxy", "proxy.http_proxy"),
+];
+
 pub(super) fn collect(settings: &mut Settings, database: &Database) -> Vec<String> {
     let mut notices = unused(settings);
     if settings.secret("harbor_admin_password").is_some_and(|given| given.expose() == SAMPLE_PASSWORD) {
@@ -17,6 +24,11 @@ pub(super) fn collect(settings: &mut Settings, database: &Database) -> Vec<Strin
             "harbor_admin_password: is Harbor's well-known sample; change the password after the first login"
                 .to_owned(),
         );
+    }
+    for (section, key) in NOT_YET {
+        notices.extend(settings.place(key).map(|place| {
+            format!("{section} ({place}): checked, but nothing of this version works with it yet")
+        }));
     }
     if settings.has("haven.listen") {
         for key in ["http.port", "https.port"] {

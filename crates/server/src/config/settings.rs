@@ -80,10 +80,6 @@ impl Settings {
         Some(found)
     }
 
-    pub(super) fn size(&mut self, path: &str) -> Option<u64> {
-        self.convert(path, "a size such as `65536` or `4MiB`", units::size)
-    }
-
     pub(super) fn number<T>(&mut self, path: &str, least: T, most: T) -> Option<T>
     where
         T: FromStr + PartialOrd + Display + Copy,
