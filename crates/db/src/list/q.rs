@@ -10,6 +10,8 @@ pub struct Invalid(pub String);
 
 /// More conditions than any list has columns. Each new one is compared with those before it.
 const MAX_TERMS: usize = 64;
+/// Each item is a parameter of the statement, of which an engine takes some ten thousand.
+const MAX_ITEMS: usize = 500;
 
 /// Reads a `q`, already decoded once as any query parameter; clients encode it once more, so it is decoded again.
 /// An empty one has no terms. Of two terms with the same key the last counts.
@@ -29,6 +31,11 @@ pub fn parse_q(raw: &str) -> Result<Vec<Term>, Invalid> {
         }
         let value = pattern(value)?;
         let Some((key, value)) = operator(key, value) else { continue };
+        if let Match::AnyOf(items) | Match::AllOf(items) = &value
+            && items.len() > MAX_ITEMS
+        {
+            return Err(Invalid(format!("a list in the query string has more than {MAX_ITEMS} items")));
+        }
         terms.retain(|term| !same_key(&term.key, key));
         if terms.len() == MAX_TERMS {
             return Err(Invalid(format!("the query string has more than {MAX_TERMS} conditions")));
@@ -189,6 +196,8 @@ mod tests {
         let many = |count: usize| (0..count).map(|n| format!("k{n}=v")).collect::<Vec<_>>().join(",");
         assert_eq!(parse_q(&many(64)).unwrap().len(), 64);
         assert!(parse_q(&many(65)).is_err());
+        let items = |count: usize| parse_q(&format!("id={{{}}}", "1 ".repeat(count)));
+        assert!(items(500).is_ok() && items(501).is_err());
         assert_eq!(parse_q("__in={0},__exact=1"), Ok(vec![]));
     }
 
