@@ -83,7 +83,9 @@ run_case() {
 [ "$#" -gt 0 ] || set -- $ALL
 for name in "$@"; do run_case "$name"; done
 
-grep '^skip ' "$HAVEN_E2E_RESULTS" | sed 's/^skip /SKIPPED /'
+# One line a case and reason; the log of the case names each.
+sed -n 's/^skip \([a-z]*\): .*(\(.*\))$/SKIPPED \1: \2/p; t; s/^skip /SKIPPED /p' "$HAVEN_E2E_RESULTS" | sort | uniq -c |
+  sed 's/^ *\([0-9]*\) \(.*\)$/\2 (\1 checks)/'
 grep '^not ' "$HAVEN_E2E_RESULTS" | sed 's/^not /FAILED  /'
 echo "$(count ok '') passed, $(count not '') failed"
 [ "$(count not '')" = 0 ]
