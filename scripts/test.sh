@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The whole test, from a fresh clone on:  scripts/test.sh
 #
-# Sources, crates on both databases, the release build, real clients against the real program, a breath of fuzzing.
+# Sources, crates on both databases, the release build, real clients against the real program. Fuzzing is apart, for it builds everything once more: make fuzz.
 # Every step prints how long it took. What it starts it ends; what it installs is installed by setup.sh and
 # e2e/install.sh.
 set -euo pipefail
@@ -57,8 +57,6 @@ clients_ready() {
   return "$status"
 }
 
-has_nightly() { rustup toolchain list 2>/dev/null | grep -q '^nightly'; }
-
 step 'set-up' scripts/setup.sh test
 start_clients
 step 'sources' scripts/check.sh
@@ -69,6 +67,3 @@ step 'clients' clients_ready
 export HAVEN_BIN=${CARGO_TARGET_DIR:-target}/release/haven HAVEN_E2E_SKIP_INSTALL=1
 step 'real clients' e2e/run.sh
 step 'real clients, on PostgreSQL' env HAVEN_E2E_DATABASE=postgres e2e/run.sh protocol conformance docker
-if has_nightly; then
-  step 'fuzzing' fuzz/run.sh 5
-fi

@@ -17,6 +17,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// How old the gauge of open uploads may be.
+const GAUGE_INTERVAL: Duration = Duration::from_secs(30);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Wrong passwords are answered this much later.
 const LOGIN_DELAY: Duration = Duration::from_millis(1500);
@@ -35,6 +37,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     if let Some(wanted) = &config.metrics {
         let socket = listen::bind(wanted.addr).await?;
         listeners.push(Listener::separate(socket, metrics.router(&wanted.path)));
+        gauge_uploads(&app, &metrics, &stop);
     }
     for listener in &listeners {
         tracing::info!(address = %listener.local_addr()?, "listening");
@@ -138,6 +141,21 @@ fn purge_uploads(app: &Arc<App>, wanted: UploadPurging, stop: &CancellationToken
             async move { registry::purge_uploads(&app, purge).await }
         };
         haven_jobs::reconcile("abandoned uploads", wanted.interval, stop, pass).await;
+    });
+}
+
+/// Keeps the gauge of open uploads near the truth, which other replicas change too.
+fn gauge_uploads(app: &Arc<App>, metrics: &Metrics, stop: &CancellationToken) {
+    let (worker, metrics, stop) = (Arc::clone(app), metrics.clone(), stop.clone());
+    app.tasks.spawn(async move {
+        let pass = || {
+            let (app, metrics) = (Arc::clone(&worker), metrics.clone());
+            async move {
+                let open = registry::count_uploads(&app).await;
+                open.inspect(|count| metrics.set_uploads_open(*count))
+            }
+        };
+        haven_jobs::reconcile("open uploads", GAUGE_INTERVAL, stop, pass).await;
     });
 }
 

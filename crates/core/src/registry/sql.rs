@@ -16,6 +16,8 @@ pub(super) const RENEW_UPLOAD: &str =
 pub(super) const SAVE_UPLOAD: &str = "UPDATE upload SET state = $3, size = $4, lease = '', lease_until = 0,
     updated_at = $5 WHERE id = $1 AND lease = $2";
 
+pub(super) const COUNT_UPLOADS: &str = "SELECT COUNT(*) FROM upload";
+
 pub(super) const DELETE_UPLOAD: &str = "DELETE FROM upload WHERE id = $1";
 
 pub(super) const STALE_UPLOADS: &str =

@@ -183,6 +183,15 @@ pub async fn owner(app: &App, repository: &RepositoryName, id: &str) -> Result<O
     Ok((at == repository.as_str()).then_some(Owner { actor, project }))
 }
 
+/// How many sessions are open, of whomever.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count(app: &App) -> Result<u64> {
+    let count: i64 = app.db.query_one(sql::COUNT_UPLOADS, params![]).await?.get(0)?;
+    Ok(count.unsigned_abs())
+}
+
 /// Bytes that a request brings for a session.
 pub struct Chunk {
     /// Where the client says they begin, if it says so.
