@@ -35,6 +35,8 @@ pub struct TokenCaller {
     pub issued_at: Timestamp,
     /// The token's time is over; only an open upload session still honours it.
     pub expired: bool,
+    /// It was issued to an administrator for the list of all repositories.
+    pub catalog: bool,
     pub access: Vec<TokenAccess>,
 }
 
@@ -64,8 +66,7 @@ impl Caller {
     pub fn refusal(&self) -> Error {
         match self {
             Self::Anonymous => Error::new(Code::Unauthorized, "unauthorized"),
-            Self::Person(person) => Error::new(Code::Forbidden, person.username.clone()),
-            Self::Token(token) => Error::new(Code::Forbidden, token.subject.clone()),
+            Self::Person(_) | Self::Token(_) => Error::new(Code::Forbidden, "forbidden"),
         }
     }
 }

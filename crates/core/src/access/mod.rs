@@ -107,7 +107,22 @@ pub async fn may(
 /// # Errors
 /// `Unauthorized` or `Forbidden`; the message of the latter is the caller's name, as clients expect.
 pub fn require_system(caller: &Caller) -> Result<SystemGrant> {
-    if caller.is_sysadmin() { Ok(SystemGrant::new(caller.actor())) } else { Err(caller.refusal()) }
+    match caller {
+        Caller::Person(person) if person.sysadmin => Ok(SystemGrant::new(caller.actor())),
+        Caller::Person(person) => Err(Error::new(Code::Forbidden, person.username.clone())),
+        Caller::Anonymous | Caller::Token(_) => Err(caller.refusal()),
+    }
+}
+
+/// Asks to list the repositories of all projects. A token that an administrator fetched for it will do.
+///
+/// # Errors
+/// As [`require_system`].
+pub fn require_catalog(caller: &Caller) -> Result<SystemGrant> {
+    match caller {
+        Caller::Token(token) if token.catalog && !token.expired => Ok(SystemGrant::new(caller.actor())),
+        _ => require_system(caller),
+    }
 }
 
 /// Asks only that the caller is somebody.

@@ -21,6 +21,7 @@ fn token(actions: &[&str], expired: bool) -> TokenCaller {
         subject: "ann".into(),
         issued_at: Timestamp(1_000_000_000),
         expired,
+        catalog: false,
         access: vec![TokenAccess {
             project: "team".into(),
             actions: actions.iter().map(|action| (*action).to_owned()).collect(),

@@ -173,7 +173,12 @@ pub fn verify(app: &App, token: &str) -> Option<TokenCaller> {
     if claims.nbf > now + LEEWAY {
         return None;
     }
-    let entries = claims.access.unwrap_or_default().into_iter();
+    let entries = claims.access.unwrap_or_default();
+    // Such an entry is issued to administrators only.
+    let catalog = entries.iter().any(|entry| {
+        entry.kind == "registry" && entry.name == "catalog" && entry.actions.iter().any(|action| action == "*")
+    });
+    let entries = entries.into_iter();
     let repositories = entries.filter(|entry| entry.kind == "repository");
     let access = repositories.filter_map(|entry| {
         let project = entry.name.split_once('/')?.0.to_owned();
@@ -183,6 +188,7 @@ pub fn verify(app: &App, token: &str) -> Option<TokenCaller> {
         subject: claims.sub,
         issued_at: Timestamp::from_secs(claims.iat),
         expired: claims.exp + LEEWAY < now,
+        catalog,
         access: access.collect(),
     })
 }

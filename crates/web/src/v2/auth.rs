@@ -105,9 +105,9 @@ impl Call {
         asked.map_err(|error| self.refused(name, "delete", error))
     }
 
-    /// May the client list all repositories? Tokens never may.
+    /// May the client list all repositories?
     pub(super) fn may_list_catalog(&self) -> Result<SystemGrant, Refused> {
-        access::require_system(&self.client.caller).map_err(|_| {
+        access::require_catalog(&self.client.caller).map_err(|_| {
             let text = "unauthorized to list catalog: unauthorized to list catalog";
             challenge(text, Some("Basic realm=\"harbor\""))
         })
