@@ -2,7 +2,7 @@
 
 CREATE TABLE user_account (
     id            {{id}},
-    username      TEXT    NOT NULL,
+    username      {{name}} NOT NULL,
     email         TEXT,
     realname      TEXT    NOT NULL DEFAULT '',
     comment       TEXT    NOT NULL DEFAULT '',
@@ -20,7 +20,7 @@ CREATE UNIQUE INDEX user_account_email ON user_account (email);
 
 CREATE TABLE project (
     id         {{id}},
-    name       TEXT    NOT NULL,
+    name       {{name}} NOT NULL,
     owner_id   BIGINT  NOT NULL REFERENCES user_account (id),
     public     BOOLEAN NOT NULL DEFAULT FALSE,
     created_at BIGINT  NOT NULL,
@@ -57,7 +57,7 @@ CREATE TABLE repository (
     id             {{id}},
     project_id     BIGINT NOT NULL REFERENCES project (id),
     -- The full name, project included.
-    name           TEXT   NOT NULL,
+    name           {{name}} NOT NULL,
     description    TEXT   NOT NULL DEFAULT '',
     -- Kept by the writes: how many of its artifacts are listed, and how often one was pulled.
     artifact_count BIGINT NOT NULL DEFAULT 0,
@@ -108,7 +108,7 @@ CREATE TABLE tag (
     id            {{id}},
     repository_id BIGINT NOT NULL REFERENCES repository (id),
     artifact_id   BIGINT NOT NULL REFERENCES artifact (id),
-    name          TEXT   NOT NULL,
+    name          {{name}} NOT NULL,
     pushed_at     BIGINT NOT NULL,
     pulled_at     BIGINT NOT NULL DEFAULT 0
 );

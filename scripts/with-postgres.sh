@@ -38,8 +38,12 @@ if [ "$(id -u)" = 0 ]; then
   as_owner+=(--reuid "$owner" --regid "$(id -g "$owner")" --clear-groups)
 fi
 
+# Not the order of bytes, where the server can do otherwise: nothing may depend on the locale of the database.
+locale=(--locale=C)
+if "$bin/initdb" --help | grep -q -e --locale-provider; then locale+=(--locale-provider=icu --icu-locale=en-US); fi
+
 cd "$folder"
-"${as_owner[@]}" "$bin/initdb" -D "$folder/data" -U haven -A trust -E UTF8 --locale=C --no-sync >"$folder/initdb.log" 2>&1 || {
+"${as_owner[@]}" "$bin/initdb" -D "$folder/data" -U haven -A trust -E UTF8 "${locale[@]}" --no-sync >"$folder/initdb.log" 2>&1 || {
   cat "$folder/initdb.log" >&2
   exit 1
 }

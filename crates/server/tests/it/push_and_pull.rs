@@ -95,3 +95,20 @@ async fn referrers_are_listed_whether_the_subject_came_first_or_not() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn names_are_listed_in_the_order_of_their_bytes() {
+    on_each_engine(async |app| {
+        let admin = app.admin();
+        let web = image("one");
+        for tag in ["b", "A", "a", "B", "_", "1", "a-b", "a.b"] {
+            assert_eq!(admin.push("library/web", tag, &web).await.status, 201);
+        }
+        let all = admin.get("/v2/library/web/tags/list").await.json();
+        assert_eq!(all["tags"], serde_json::json!(["1", "A", "B", "_", "a", "a-b", "a.b", "b"]));
+        let page = admin.get("/v2/library/web/tags/list?n=3&last=B").await;
+        assert_eq!(page.json()["tags"], serde_json::json!(["_", "a", "a-b"]));
+        assert_eq!(page.header("link"), "</v2/library/web/tags/list?last=a-b&n=3>; rel=\"next\"");
+    })
+    .await;
+}
