@@ -35,7 +35,7 @@ pub struct Told {
     pub oci: &'static str,
 }
 
-/// Seconds after which a client that met 503 may come back.
+/// Seconds after which a client that met 503 or 429 may come back.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 const REGISTRY_2: HeaderValue = HeaderValue::from_static("registry/2.0");
@@ -160,7 +160,7 @@ fn render(status: StatusCode, code: &'static str, entries: &[Value]) -> Response
     let mut body = json!({ "errors": entries }).to_string();
     body.push('\n');
     let mut response = (status, [(header::CONTENT_TYPE, JSON)], body).into_response();
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
     }
     response.extensions_mut().insert(PrintedCode(code));
