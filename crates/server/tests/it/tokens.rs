@@ -1,1 +1,432 @@
-//! Stories of tokens.
+//! Tokens: what they say, what they open, and when they no longer do.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
+use crate::on_each_engine;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use haven_core::access::Role;
+use haven_oci::Digest;
+use haven_testkit::{Answer, Client, TestApp, image};
+use http::Method;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const SERVICE: &str = "/service/token?service=harbor-registry";
+const BASIC: &str = "Basic realm=\"harbor\"";
+const MINUTE: Duration = Duration::from_secs(60);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Header (0) or claims (1) of a token.
+fn part(token: &str, number: usize) -> Value {
+    let text = token.split('.').nth(number).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
+}
+
+/// What a token says that its bearer may do: the entries of `access`.
+async fn access(client: &Client, scopes: &[&str]) -> Value {
+    part(&client.fetch_token(scopes).await, 1)["access"].clone()
+}
+
+fn challenge(answer: &Answer) -> (u16, &str) {
+    (answer.status, answer.header("www-authenticate"))
+}
+
+/// An upload session, as a path.
+async fn open_upload(client: &Client, repository: &str) -> String {
+    let opened = client.request(Method::POST, &format!("/v2/{repository}/blobs/uploads/"), &[], "").await;
+    assert_eq!(opened.status, 202, "{}", opened.text());
+    opened.header("location").strip_prefix("http://haven.test").unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_token_says_who_what_and_how_long() {
+    on_each_engine(async |app| {
+        let answer = app.admin().get(&format!("{SERVICE}&scope=repository:library/web:pull&account=x")).await;
+        let (body, token) = (answer.json(), answer.json()["token"].as_str().unwrap().to_owned());
+        assert_eq!((&body["access_token"], &body["expires_in"]), (&json!(""), &json!(1800)));
+        assert_eq!(body["issued_at"], "2023-11-14T22:13:20Z");
+        let (header, claims) = (part(&token, 0), part(&token, 1));
+        assert_eq!((&header["typ"], &header["alg"]), (&json!("JWT"), &json!("RS256")));
+        let kid: Vec<_> = header["kid"].as_str().unwrap().split(':').collect();
+        let base32 =
+            |four: &&str| four.len() == 4 && four.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'2'..=b'7'));
+        assert!(kid.len() == 12 && kid.iter().all(base32), "{header}");
+        assert_eq!((&claims["iss"], &claims["sub"]), (&json!("harbor-token-issuer"), &json!("admin")));
+        assert_eq!(claims["aud"], "harbor-registry", "a text, no list");
+        assert_eq!((&claims["iat"], &claims["nbf"]), (&json!(1_700_000_000), &json!(1_700_000_000)));
+        assert_eq!(claims["exp"], 1_700_001_800);
+        assert_eq!(claims["jti"].as_str().unwrap().len(), 16);
+        let entry = &claims["access"][0];
+        assert_eq!((&entry["type"], &entry["name"]), (&json!("repository"), &json!("library/web")));
+        let settings = json!({ "token_expiration": 5 });
+        assert_eq!(app.admin().put("/api/v2.0/configurations", &settings).await.status, 200);
+        let short = app.admin().get(SERVICE).await.json();
+        assert_eq!(short["expires_in"], 300);
+        let claims = part(short["token"].as_str().unwrap(), 1);
+        assert_eq!((&claims["exp"], &claims["access"]), (&json!(1_700_000_300), &json!(null)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_asks_badly_is_told_so() {
+    on_each_engine(async |app| {
+        let anonymous = app.anonymous();
+        let nothing = anonymous.get(SERVICE).await;
+        assert_eq!((nothing.status, nothing.text().as_str()), (401, ""), "docker prints its own words then");
+        for (query, shown) in [("?service=%3Cx%3E%27", "&lt;x&gt;&#39;"), ("", ""), ("?service=", "")] {
+            let refused = app.admin().get(&format!("/service/token{query}")).await;
+            assert_eq!(refused.status, 400);
+            assert!(refused.header("content-type").starts_with("text/plain"));
+            assert_eq!(refused.text().trim_end(), format!("Unable to handle service: {shown}").trim_end());
+        }
+        for read_only in [false, true] {
+            let settings = json!({ "read_only": read_only });
+            assert_eq!(app.admin().put("/api/v2.0/configurations", &settings).await.status, 200);
+            for client in [app.anonymous(), app.admin()] {
+                let form = [("content-type", "application/x-www-form-urlencoded")];
+                let posted =
+                    client.request(Method::POST, "/service/token", &form, "grant_type=password").await;
+                assert_eq!(posted.status, 405, "containerd goes on with GET then");
+            }
+            assert_eq!(app.admin().get(SERVICE).await.status, 200);
+        }
+        let wrong = app.with_password("admin", "wrong");
+        let refused = wrong.get(SERVICE).await;
+        assert_eq!((refused.status, refused.text().as_str()), (401, ""));
+        let token = wrong.fetch_token(&["repository:library/web:pull"]).await;
+        assert_eq!(part(&token, 1).get("sub"), None, "a wrong password is nobody");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn scopes_become_what_the_caller_may_do() {
+    on_each_engine(async |app| {
+        app.project("team", false).await;
+        let guest = app.member("team", "gus", Role::Guest).await;
+        let developer = app.member("team", "dan", Role::Developer).await;
+        let foreign = app.person("fay").await;
+        let all = ["delete", "pull", "push"];
+        let table: [(&Client, &str, &[&str]); 13] = [
+            (&guest, "repository:team/web:pull,push", &["pull"]),
+            (&developer, "repository:team/web:pull", &["pull", "push"]),
+            (&developer, "repository:team/a/b:*", &["pull", "push"]),
+            (&app.admin(), "repository:team/web:pull", &all),
+            (&foreign, "repository:team/web:pull", &[]),
+            (&foreign, "repository:library/web:push", &["pull"]),
+            (&app.anonymous(), "repository:library/web:pull,push,delete", &["pull"]),
+            (&app.anonymous(), "repository:team/web:pull", &[]),
+            (&app.admin(), "repository:nobody/web:pull", &[]),
+            (&app.admin(), "repository:library:pull", &[]),
+            (&app.admin(), "registry:catalog:*", &["*"]),
+            (&foreign, "registry:catalog:*", &[]),
+            (&app.admin(), "plugin:library/web:pull", &[]),
+        ];
+        for (client, scope, expected) in table {
+            let entry = access(client, &[scope]).await[0].clone();
+            let mut actions: Vec<_> =
+                entry["actions"].as_array().unwrap().iter().map(|a| a.as_str().unwrap()).collect();
+            actions.sort_unstable();
+            assert_eq!(actions, expected, "{scope} for {:?}", client.name());
+            assert_eq!(
+                format!("{}:{}", entry["type"].as_str().unwrap(), entry["name"].as_str().unwrap()),
+                scope.rsplit_once(':').unwrap().0
+            );
+        }
+        let several =
+            access(&guest, &["repository:team/a:pull%20repository:library/b:pull", "repository:x/y:pull"])
+                .await;
+        let names: Vec<_> = several.as_array().unwrap().iter().map(|entry| &entry["name"]).collect();
+        assert_eq!(names, ["team/a", "library/b", "x/y"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn reading_without_credentials_leads_to_a_token() {
+    on_each_engine(async |app| {
+        assert_eq!(app.admin().push("library/web", "v1", &image("one")).await.status, 201);
+        let anonymous = app.anonymous();
+        let bearer = |scope: &str| {
+            let scope =
+                if scope.is_empty() { String::new() } else { format!(",scope=\"repository:{scope}\"") };
+            format!("Bearer realm=\"http://haven.test/service/token\",service=\"harbor-registry\"{scope}")
+        };
+        let refused = anonymous.get("/v2/library/web/manifests/v1").await;
+        assert_eq!(challenge(&refused), (401, bearer("library/web:pull").as_str()));
+        assert_eq!(refused.header("docker-distribution-api-version"), "registry/2.0");
+        let words = "unauthorized to access repository: library/web, action: pull";
+        assert_eq!(
+            (refused.code().as_str(), refused.message()),
+            ("UNAUTHORIZED", format!("{words}: {words}"))
+        );
+        assert_eq!(challenge(&anonymous.get("/v2/").await), (401, bearer("").as_str()));
+        assert_eq!(challenge(&anonymous.get("/v2/_catalog").await), (401, BASIC));
+        let uploads = "/v2/library/web/blobs/uploads/";
+        let started = anonymous.request(Method::POST, uploads, &[], "").await;
+        assert_eq!(challenge(&started), (401, bearer("library/web:pull,push").as_str()));
+        let deleted = anonymous.delete("/v2/library/web/manifests/v1").await;
+        assert_eq!(challenge(&deleted), (401, bearer("library/web:delete").as_str()));
+        let mount = format!("{uploads}?mount={}&from=team/web", image("one").digest());
+        let mounted = anonymous.request(Method::POST, &mount, &[], "").await;
+        assert_eq!(
+            challenge(&mounted),
+            (401, bearer("library/web:pull,push repository:team/web:pull").as_str())
+        );
+        let elsewhere = anonymous.request(Method::GET, "/v2/", &[("host", "other.test:81")], "").await;
+        assert!(elsewhere.header("www-authenticate").starts_with("Bearer realm=\"http://other.test:81/"));
+        let nobody = anonymous.token(&["repository:library/web:pull"]).await;
+        assert_eq!(nobody.get("/v2/library/web/manifests/v1").await.status, 200);
+        assert_eq!(challenge(&nobody.push_blob("library/web", b"x").await), (401, BASIC));
+        assert_eq!(nobody.get("/v2/").await.status, 401, "a token of nobody is nobody");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_password_serves_as_well_as_a_token() {
+    on_each_engine(async |app| {
+        app.project("team", false).await;
+        let developer = app.member("team", "dan", Role::Developer).await;
+        assert_eq!(developer.get("/v2/").await.json(), json!({}));
+        assert_eq!(developer.push("team/web", "v1", &image("one")).await.status, 201);
+        assert_eq!(developer.get("/v2/team/web/manifests/v1").await.status, 200);
+        assert_eq!(challenge(&developer.get("/v2/_catalog").await), (401, BASIC));
+        assert_eq!(developer.get("/v2/_catalog").await.json().get("repositories"), None);
+        let deleted = developer.delete("/v2/team/web/manifests/v1").await;
+        assert_eq!(challenge(&deleted), (401, BASIC));
+        let missing = app.admin().get("/v2/nobody/web/manifests/v1").await;
+        assert_eq!(challenge(&missing), (401, ""));
+        assert_eq!(missing.message(), "project nobody not found: project nobody not found");
+        let stranger = app.person("fay").await.get("/v2/nobody/web/manifests/v1").await;
+        assert!(!stranger.message().contains("not found"), "{}", stranger.message());
+        let wrong = app.with_password("dan", "wrong");
+        assert_eq!(challenge(&wrong.get("/v2/").await), (401, BASIC));
+        assert_eq!(wrong.get("/api/v2.0/projects").await.json()[0]["name"], "library", "as nobody");
+        assert_eq!(wrong.get("/api/v2.0/projects/library").await.status, 200);
+        assert_eq!(wrong.get("/api/v2.0/projects/team").await.status, 401);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_opens_its_projects_and_nothing_else() {
+    on_each_engine(async |app| {
+        for name in ["team", "other"] {
+            app.project(name, false).await;
+            assert_eq!(app.admin().push(&format!("{name}/web"), "v1", &image("one")).await.status, 201);
+        }
+        let token = app.admin().token(&["repository:team/web:pull"]).await;
+        assert_eq!(token.get("/v2/").await.status, 200);
+        assert_eq!(token.get("/v2/team/web/manifests/v1").await.status, 200);
+        assert_eq!(token.push("team/second", "v1", &image("one")).await.status, 201, "it is for the project");
+        assert_eq!(challenge(&token.get("/v2/other/web/manifests/v1").await), (401, BASIC));
+        assert_eq!(challenge(&token.get("/v2/_catalog").await), (401, BASIC), "nobody asked for it");
+        for path in ["users/current", "projects/team", "configurations", "projects/team/repositories"] {
+            assert_eq!(token.get(&format!("/api/v2.0/{path}")).await.status, 401, "{path}");
+        }
+        assert_eq!(token.post("/api/v2.0/projects", &json!({ "project_name": "x" })).await.status, 401);
+        assert_eq!(token.get("/api/v2.0/projects").await.header("x-total-count"), "1", "as nobody");
+        assert_eq!(token.get(SERVICE).await.status, 401, "no token for a token");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_a_token_that_an_administrator_asked_for_it_lists_the_catalog() {
+    on_each_engine(async |app| {
+        app.project("team", false).await;
+        let member = app.member("team", "ann", Role::ProjectAdmin).await;
+        assert_eq!(app.admin().push("team/web", "v1", &image("one")).await.status, 201);
+        let names = json!({ "repositories": ["team/web"] });
+        let scope = ["registry:catalog:*"];
+        let token = app.admin().token(&scope).await;
+        assert_eq!(app.admin().get("/v2/_catalog").await.json(), names);
+        assert_eq!(token.get("/v2/_catalog").await.json(), names);
+        assert_eq!(token.get("/v2/team/web/manifests/v1").await.status, 401, "and nothing else");
+        let both = app.admin().token(&["repository:team/web:pull%20registry:catalog:*"]).await;
+        assert_eq!(both.get("/v2/_catalog").await.status, 200);
+        for client in [app.anonymous(), member] {
+            let listed = client.token(&scope).await.get("/v2/_catalog").await;
+            assert_eq!(challenge(&listed), (401, BASIC), "{:?}", client.name());
+            assert_eq!(client.get("/v2/_catalog").await.status, 401);
+        }
+        for scope in ["registry:catalog:", "registry:other:*", "repository:catalog:*"] {
+            let listed = app.admin().token(&[scope]).await.get("/v2/_catalog").await;
+            assert_eq!(listed.status, 401, "{scope}");
+        }
+        app.clock.advance(MINUTE * 31 + SECOND);
+        assert_eq!(token.get("/v2/_catalog").await.status, 401);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_ends_with_its_time() {
+    on_each_engine(async |app| {
+        assert_eq!(app.admin().push("library/web", "v1", &image("one")).await.status, 201);
+        let token = app.admin().token(&["repository:library/web:pull,push"]).await;
+        app.clock.advance(MINUTE * 31);
+        assert_eq!(
+            token.get("/v2/library/web/manifests/v1").await.status,
+            200,
+            "clocks may differ by a minute"
+        );
+        app.clock.advance(SECOND);
+        let refused = token.get("/v2/library/web/manifests/v1").await;
+        assert_eq!(refused.status, 401);
+        assert!(refused.header("www-authenticate").starts_with("Bearer realm="), "a new one can be had");
+        assert_eq!(token.get("/v2/").await.status, 401);
+        let push = token.request(Method::POST, "/v2/library/web/blobs/uploads/", &[], "").await;
+        assert_eq!(push.status, 401);
+        let again = app.admin().token(&["repository:library/web:pull"]).await;
+        assert_eq!(again.get("/v2/library/web/manifests/v1").await.status, 200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_long_push_ends_although_its_token_has() {
+    on_each_engine(async |app| {
+        app.project("team", false).await;
+        let (ann, bob) = (
+            app.member("team", "ann", Role::Developer).await,
+            app.member("team", "bob", Role::Maintainer).await,
+        );
+        let scope = ["repository:team/web:pull,push"];
+        let (anns, bobs, pulls) =
+            (ann.token(&scope).await, bob.token(&scope).await, app.anonymous().token(&scope).await);
+        let upload = open_upload(&anns, "team/web").await;
+        let other = upload.replace("/web/", "/api/");
+        app.clock.advance(MINUTE * 45);
+        let digest = Digest::sha256(b"long, long");
+        let finish = format!("{upload}?digest={digest}");
+        let patch = async |client: &Client, path: &str| {
+            client.request(Method::PATCH, path, &[], "long, ").await.status
+        };
+        assert_eq!(patch(&bobs, &upload).await, 401, "another's expired token");
+        assert_eq!(patch(&pulls, &upload).await, 401, "nobody's");
+        assert_eq!(patch(&bob.token(&scope).await, &upload).await, 404, "another's good token");
+        assert_eq!(patch(&anns, &other).await, 401, "another repository");
+        assert_eq!(patch(&anns, &upload).await, 202);
+        assert_eq!(bobs.request(Method::PUT, &finish, &[], "long").await.status, 401);
+        assert_eq!(anns.request(Method::PUT, &finish, &[], "long").await.status, 201);
+        let blob = format!("/v2/team/web/blobs/{digest}");
+        assert_eq!(anns.head(&blob).await.status, 401, "for nothing else");
+        assert_eq!(ann.token(&scope).await.head(&blob).await.header("content-length"), "10");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_old_token_does_not_open_a_new_project_of_the_same_name() {
+    on_each_engine(async |app| {
+        app.project("team", false).await;
+        let old = app.admin().token(&["repository:team/web:pull,push"]).await;
+        let upload = open_upload(&old, "team/web").await;
+        assert_eq!(app.admin().delete("/api/v2.0/projects/team").await.status, 200);
+        assert_eq!(old.get("/v2/team/web/tags/list").await.status, 401, "there is none now");
+        app.clock.advance(MINUTE);
+        app.project("team", false).await;
+        assert_eq!(app.admin().push("team/web", "v1", &image("one")).await.status, 201);
+        assert_eq!(old.get("/v2/team/web/manifests/v1").await.status, 200, "clocks may differ by a minute");
+        let patched = old.request(Method::PATCH, &upload, &[], "x").await;
+        assert_eq!(patched.status, 404, "its uploads are not the new project's");
+        assert_eq!(app.admin().delete("/api/v2.0/projects/team/repositories/web").await.status, 200);
+        assert_eq!(app.admin().delete("/api/v2.0/projects/team").await.status, 200);
+        app.clock.advance(SECOND);
+        app.project("team", false).await;
+        assert_eq!(app.admin().push("team/web", "v1", &image("one")).await.status, 201);
+        assert_eq!(challenge(&old.get("/v2/team/web/manifests/v1").await), (401, BASIC));
+        assert_eq!(old.push_blob("team/web", b"x").await.status, 401);
+        let new = app.admin().token(&["repository:team/web:pull,push"]).await;
+        assert_eq!(new.get("/v2/team/web/manifests/v1").await.status, 200);
+    })
+    .await;
+}
+
+/// What somebody may try who has a token that says little, and has seen one that says more.
+fn forgeries(little: &str, more: &str) -> Vec<(String, &'static str)> {
+    let (parts, seen): (Vec<_>, Vec<_>) = (little.split('.').collect(), more.split('.').collect());
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let header = |algorithm: &str| encode(&json!({ "alg": algorithm, "typ": "JWT" }));
+    let mut claims = part(little, 1);
+    claims["access"][0]["actions"] = json!(["pull", "push", "delete"]);
+    vec![
+        (format!("{}.{}.{}", parts[0], encode(&claims), parts[2]), "other claims"),
+        (format!("{}.{}.{}", parts[0], seen[1], parts[2]), "another's claims"),
+        (format!("{}.{}.", header("none"), seen[1]), "no signature"),
+        (format!("{}.{}.{}", header("none"), seen[1], seen[2]), "no algorithm"),
+        (format!("{}.{}.{}", header("HS256"), seen[1], seen[2]), "another algorithm"),
+        (format!("{}.{}.", seen[0], seen[1]), "an empty signature"),
+        (more.to_uppercase(), "another case"),
+        ("x".into(), "no token"),
+    ]
+}
+
+#[tokio::test]
+async fn only_our_own_signature_counts() {
+    on_each_engine(async |app| {
+        let (scope, stranger) = (["repository:team/web:pull"], TestApp::start(app.db().engine()).await);
+        for app in [&app, &stranger] {
+            app.project("team", false).await;
+        }
+        for name in ["team/web", "library/web"] {
+            assert_eq!(app.admin().push(name, "v1", &image("one")).await.status, 201);
+        }
+        let guest = app.member("team", "gus", Role::Guest).await.fetch_token(&scope).await;
+        let admin = app.admin().fetch_token(&scope).await;
+        let mut forged = forgeries(&guest, &admin);
+        forged.push((stranger.admin().fetch_token(&scope).await, "another key"));
+        for (token, how) in forged {
+            let client = app.anonymous().with_token(&token);
+            assert_eq!(client.get("/v2/team/web/manifests/v1").await.status, 401, "{how}");
+            assert_eq!(client.push_blob("team/web", b"x").await.status, 401, "{how}");
+            assert_eq!(client.get("/v2/").await.status, 401, "{how}");
+            assert_eq!(client.get("/v2/library/web/manifests/v1").await.status, 200, "{how}: as nobody");
+            assert_eq!(client.push_blob("library/web", b"x").await.status, 401, "{how}");
+        }
+        let client = app.anonymous().with_token(&guest);
+        assert_eq!(client.get("/v2/team/web/manifests/v1").await.status, 200, "the good one still does");
+        assert_eq!(client.push_blob("team/web", b"x").await.status, 401);
+        assert_eq!(app.anonymous().with_token(&admin).push_blob("team/web", b"x").await.status, 201);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_password_counts_at_once() {
+    on_each_engine(async |app| {
+        let (old, new) = (app.admin(), app.with_password("admin", "N3wPassword"));
+        let token = old.token(&["repository:library/web:pull"]).await;
+        assert_eq!(old.get("/api/v2.0/users/current").await.status, 200, "remembered from now on");
+        let weak = haven_core::identity::reset_admin_password(&app.app, "short").await;
+        assert!(weak.is_err());
+        assert_eq!(old.get("/api/v2.0/users/current").await.status, 200);
+        haven_core::identity::reset_admin_password(&app.app, "N3wPassword").await.unwrap();
+        assert_eq!(new.get("/api/v2.0/users/current").await.status, 200);
+        assert_eq!(old.get("/api/v2.0/users/current").await.status, 401);
+        assert_eq!(old.get("/v2/").await.status, 401);
+        assert_eq!(token.get("/v2/").await.status, 200, "a token has its own time");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_restart_ends_no_token() {
+    on_each_engine(async |app| {
+        assert_eq!(app.admin().push("library/web", "v1", &image("one")).await.status, 201);
+        let token = app.admin().fetch_token(&["repository:library/web:pull,push"]).await;
+        let upload = open_upload(&app.anonymous().with_token(&token), "library/web").await;
+        let app = app.restart().await;
+        let client = app.anonymous().with_token(&token);
+        assert_eq!(client.get("/v2/library/web/manifests/v1").await.status, 200);
+        let digest = Digest::sha256(b"after");
+        let finished = client.request(Method::PUT, &format!("{upload}?digest={digest}"), &[], "after").await;
+        assert_eq!(finished.status, 201);
+        let kid = |token: &str| part(token, 0)["kid"].clone();
+        assert_eq!(kid(&app.admin().fetch_token(&[]).await), kid(&token));
+    })
+    .await;
+}
