@@ -96,11 +96,15 @@ fn check_type(headers: &HeaderMap) -> ApiResult<()> {
     Err(problem(format!("unsupported media type {essence:?}, only [application/json] are allowed")))
 }
 
-/// Nesting is bounded by the parser; a NUL in a text is refused, since not every database can keep it.
+/// Nesting is bounded by the parser; a NUL in a text is refused, since not every database can keep it. So is a list,
+/// whose items would otherwise pass for an object's members in their order: no operation takes one.
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     let failed =
         |reason: String| problem(format!("parsing {BODY} {BODY} from \"\" failed, because {reason}"));
     let value = serde_json::from_slice(bytes).map_err(|error| failed(error.to_string()))?;
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(failed("an object is expected, not a list".to_owned()));
+    }
     if has_nul(bytes) { Err(failed("a text contains a NUL".to_owned())) } else { Ok(value) }
 }
 
@@ -184,6 +188,11 @@ mod tests {
                 json,
                 "{".to_owned(),
                 "parsing body body from \"\" failed, because EOF while parsing an object at line 1 column 1",
+            ),
+            (
+                json,
+                r#" ["a"]"#.to_owned(),
+                "parsing body body from \"\" failed, because an object is expected, not a list",
             ),
             (
                 json,
