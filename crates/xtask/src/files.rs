@@ -9,7 +9,7 @@ use std::process::Command;
 /// Folders that are not looked into where git cannot be asked.
 const SKIPPED: [&str; 6] = [".git", ".cache", "target", "data", "node_modules", "dist"];
 
-/// One text file; the path is relative to the root, with slashes.
+/// One file; the path is relative to the root, with slashes.
 pub(crate) struct File {
     pub(crate) path: String,
     pub(crate) text: String,
@@ -42,7 +42,7 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Reads the files below `root`; those that are not UTF-8 are left out.
+    /// Reads the files below `root`; those that are not UTF-8 count as empty.
     pub(crate) fn read(root: &Path) -> io::Result<Tree> {
         let paths = match listed_by_git(root) {
             Some(paths) => paths,
@@ -56,9 +56,7 @@ impl Tree {
         for path in paths {
             // A file may be deleted and still be listed by git until the deletion is committed.
             let Ok(bytes) = fs::read(root.join(&path)) else { continue };
-            if let Ok(text) = String::from_utf8(bytes) {
-                files.push(File { path, text });
-            }
+            files.push(File { path, text: String::from_utf8(bytes).unwrap_or_default() });
         }
         Ok(Tree { files })
     }
