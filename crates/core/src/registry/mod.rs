@@ -23,4 +23,6 @@ pub use pull::{ManifestCache, Pulled, manifest};
 pub use push::{Pushed, push};
 pub use referrers::{Referrer, referrers};
 pub use sweep::{Purge, purge_uploads};
-pub use uploads::{Chunk, Owner, Session, append, cancel, count as count_uploads, finish, owner, start, status};
+pub use uploads::{
+    Chunk, Owner, Session, append, cancel, count as count_uploads, finish, owner, start, status,
+};

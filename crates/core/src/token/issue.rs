@@ -176,7 +176,9 @@ pub fn verify(app: &App, token: &str) -> Option<TokenCaller> {
     let entries = claims.access.unwrap_or_default();
     // Such an entry is issued to administrators only.
     let catalog = entries.iter().any(|entry| {
-        entry.kind == "registry" && entry.name == "catalog" && entry.actions.iter().any(|action| action == "*")
+        entry.kind == "registry"
+            && entry.name == "catalog"
+            && entry.actions.iter().any(|action| action == "*")
     });
     let entries = entries.into_iter();
     let repositories = entries.filter(|entry| entry.kind == "repository");

@@ -70,9 +70,7 @@ pub(super) fn limits(settings: &mut Settings) -> Limits {
 }
 
 pub(super) fn defaults(settings: &mut Settings) -> Defaults {
-    Defaults {
-        token_expiration: minutes(settings, "haven.defaults.token_expiration", 30),
-    }
+    Defaults { token_expiration: minutes(settings, "haven.defaults.token_expiration", 30) }
 }
 
 /// The database keeps these in whole minutes.

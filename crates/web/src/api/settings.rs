@@ -30,7 +30,11 @@ async fn get(State(web): State<Web>, Asked(caller): Asked) -> ApiResult<Json<Val
     })))
 }
 
-async fn put(State(web): State<Web>, Asked(caller): Asked, Json(change): Json<Change>) -> ApiResult<StatusCode> {
+async fn put(
+    State(web): State<Web>,
+    Asked(caller): Asked,
+    Json(change): Json<Change>,
+) -> ApiResult<StatusCode> {
     let grant = require_system(&caller)?;
     settings::set(&web.app, &grant, change).await?;
     Ok(StatusCode::OK)
