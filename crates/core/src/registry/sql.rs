@@ -20,6 +20,9 @@ pub(super) const COUNT_UPLOADS: &str = "SELECT COUNT(*) FROM upload";
 
 pub(super) const DELETE_UPLOAD: &str = "DELETE FROM upload WHERE id = $1";
 
+/// As long as the claim holds: nobody cancelled the session or took it over.
+pub(super) const DELETE_CLAIMED: &str = "DELETE FROM upload WHERE id = $1 AND lease = $2";
+
 pub(super) const STALE_UPLOADS: &str =
     "SELECT id FROM upload WHERE updated_at < $1 AND lease_until < $2 ORDER BY updated_at LIMIT 100";
 

@@ -15,9 +15,11 @@ use haven_db::{Row, params};
 use haven_oci::{Algorithm, Digest, RepositoryName};
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::Instrument as _;
 
-const LEASE: Duration = Duration::from_secs(60);
-const RENEWAL: Duration = Duration::from_secs(20);
+/// How long a session stays taken by a request whose process died. A live one renews well before.
+const LEASE: Duration = Duration::from_secs(15);
+const RENEWAL: Duration = Duration::from_secs(4);
 
 /// An open session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,8 +84,9 @@ pub async fn status(
 /// Adds bytes to a session.
 ///
 /// # Errors
-/// `BlobUploadUnknown`; `RangeInvalid` when `from` is not where the session stands or another request is writing;
-/// `SizeInvalid` when more than `length` bytes come. What was received before a failure of the client stays.
+/// `BlobUploadUnknown`; `RangeInvalid` when `from` is not where the session stands; `TooManyRequests` while another
+/// request is writing; `SizeInvalid` when other than `length` bytes come, and then none of them count. What was received
+/// before the client went away stays.
 pub async fn append(
     app: &Arc<App>,
     grant: &Grant<Push>,
@@ -92,16 +95,15 @@ pub async fn append(
     chunk: Chunk,
 ) -> Result<Session> {
     find(app, grant, repository, id).await?;
-    let mut claim = claim(app, id).await?;
-    if let Err(error) = claim.expect(&chunk) {
-        claim.save(app).await?;
-        return Err(error);
-    }
+    let id = id.to_owned();
     in_task(app, |app| async move {
+        let mut claim = claim(&app, &id).await?;
         let appended = claim.append(&app, chunk).await;
         claim.save(&app).await?;
-        appended?;
-        Ok(Session { id: claim.id, size: claim.upload.size })
+        if !appended? {
+            return Err(unknown());
+        }
+        Ok(Session { id, size: claim.upload.size })
     })
     .await
 }
@@ -119,55 +121,33 @@ pub async fn finish(
     chunk: Chunk,
 ) -> Result<u64> {
     find(app, grant, repository, id).await?;
-    let mut claim = claim(app, id).await?;
-    if let Err(error) = claim.expect(&chunk) {
-        claim.save(app).await?;
-        return Err(error);
-    }
-    let project = grant.project.id;
+    let (id, project) = (id.to_owned(), grant.project.id);
     in_task(app, move |app| async move {
-        if let Err(error) = claim.append(&app, chunk).await {
-            claim.save(&app).await?;
-            return Err(error);
-        }
-        let committed = claim.renewing(&app, app.blobs.commit(claim.upload.clone(), &digest)).await;
-        match committed {
-            Ok(size) => record(&app, project, &claim.id, &digest, size).await,
+        let mut claim = claim(&app, &id).await?;
+        match claim.finish(&app, project, &digest, chunk).await {
             // Whatever was wrong with the content, the session cannot become the blob any more.
             Err(error) if error.code == Code::DigestInvalid => {
-                app.db.execute(sql::DELETE_UPLOAD, params![claim.id.as_str()]).await?;
+                app.db.execute(sql::DELETE_CLAIMED, params![id, claim.lease]).await?;
                 Err(error)
             }
+            // Also when only the rows could not be written: the same request may then come again.
             Err(error) => {
                 claim.save(&app).await?;
                 Err(error)
             }
+            done => done,
         }
     })
     .await
 }
 
-/// One transaction: the blob's row, its link to the project, the end of the session.
-async fn record(app: &App, project: i64, id: &str, digest: &Digest, size: u64) -> Result<u64> {
-    let now = app.clock.now();
-    let bytes = i64::try_from(size).map_err(|error| Error::internal("blob size").because(error))?;
-    let mut tx = app.db.begin().await?;
-    tx.execute(sql::INSERT_BLOB, params![digest.as_str(), bytes, now]).await?;
-    tx.execute(sql::LINK_BLOB, params![project, digest.as_str(), now]).await?;
-    if tx.query_opt(sql::LIVE_PROJECT, params![project]).await?.is_none() {
-        return Err(unknown());
-    }
-    tx.execute(sql::DELETE_UPLOAD, params![id]).await?;
-    tx.commit().await?;
-    Ok(size)
-}
-
-/// Ends a session and drops what it received.
+/// Ends a session and drops what it received, whoever opened it: the right to delete decides.
 ///
 /// # Errors
 /// `BlobUploadUnknown`.
 pub async fn cancel<P>(app: &App, grant: &Grant<P>, repository: &RepositoryName, id: &str) -> Result<()> {
-    find(app, grant, repository, id).await?;
+    let owner = owner(app, repository, id).await?;
+    owner.filter(|owner| owner.project == grant.project.id).ok_or_else(unknown)?;
     app.db.execute(sql::DELETE_UPLOAD, params![id]).await?;
     app.blobs.abort(id).await?;
     Ok(())
@@ -226,7 +206,8 @@ async fn claim(app: &App, id: &str) -> Result<Claim> {
     let mut tx = app.db.begin().await?;
     let claimed = tx.query_opt(sql::CLAIM_UPLOAD, params![id, lease.as_str(), now + LEASE, now]).await?;
     let Some(row) = claimed else {
-        return Err(Error::new(Code::RangeInvalid, "another request is writing to this upload"));
+        tx.query_opt(sql::UPLOAD, params![id]).await?.ok_or_else(unknown)?;
+        return Err(Error::new(Code::TooManyRequests, "another request is writing to this upload"));
     };
     tx.commit().await?;
     let state: Vec<u8> = row.get(0)?;
@@ -234,63 +215,92 @@ async fn claim(app: &App, id: &str) -> Result<Claim> {
 }
 
 impl Claim {
-    fn expect(&self, chunk: &Chunk) -> Result<()> {
-        match chunk.from {
-            Some(from) if from != self.upload.size => Err(Error::new(
-                Code::RangeInvalid,
-                format!("the upload stands at {}, the chunk begins at {from}", self.upload.size),
-            )),
-            _ => Ok(()),
+    /// Takes in a chunk; says whether storage still knows the session.
+    async fn append(&mut self, app: &App, chunk: Chunk) -> Result<bool> {
+        let before = self.upload.clone();
+        if let Some(from) = chunk.from.filter(|from| *from != before.size) {
+            let text = format!("the upload stands at {}, the chunk begins at {from}", before.size);
+            return Err(Error::new(Code::RangeInvalid, text));
         }
-    }
-
-    async fn append(&mut self, app: &App, chunk: Chunk) -> Result<()> {
-        let before = self.upload.size;
+        let limit = chunk.length.map(|length| before.size.saturating_add(length));
         let (id, lease) = (self.id.clone(), self.lease.clone());
-        let limit = chunk.length.map(|length| before.saturating_add(length));
         let work = app.blobs.append(&mut self.upload, chunk.body, limit);
-        let size = renewing(app, &id, &lease, work).await?;
-        match chunk.length {
-            Some(length) if size - before != length => {
-                Err(Error::new(Code::SizeInvalid, "provided length did not match content length"))
-            }
-            _ => Ok(()),
+        let size = match renewing(app, &id, &lease, work).await? {
+            Err(error) if error.kind == haven_blobs::Kind::NotFound => return Ok(false),
+            done => done?,
+        };
+        if limit.is_some_and(|limit| size != limit) {
+            // The store drops what is beyond the session's size when it is opened again.
+            self.upload = before;
+            return Err(Error::new(Code::SizeInvalid, "provided length did not match content length"));
         }
+        Ok(true)
     }
 
-    async fn renewing<T>(
-        &self,
-        app: &App,
-        work: impl Future<Output = Result<T, haven_blobs::Error>>,
-    ) -> Result<T> {
-        renewing(app, &self.id, &self.lease, work).await
+    async fn finish(&mut self, app: &App, project: i64, digest: &Digest, chunk: Chunk) -> Result<u64> {
+        // Bytes that are gone may have become the blob just before a crash, and then the commit still succeeds.
+        self.append(app, chunk).await?;
+        let commit = app.blobs.commit(self.upload.clone(), digest);
+        let size = match renewing(app, &self.id, &self.lease, commit).await? {
+            Err(error) if error.kind == haven_blobs::Kind::NotFound => return Err(unknown().because(error)),
+            done => done?,
+        };
+        self.record(app, project, digest, size).await?;
+        Ok(size)
+    }
+
+    /// One transaction: the end of the session, the blob's row, its link to the project.
+    async fn record(&self, app: &App, project: i64, digest: &Digest, size: u64) -> Result<()> {
+        let now = app.clock.now();
+        let mut tx = app.db.begin().await?;
+        // Cancelled or taken over meanwhile: then it is not ours to finish.
+        if tx.execute(sql::DELETE_CLAIMED, params![self.id.as_str(), self.lease.as_str()]).await? == 0 {
+            return Err(unknown());
+        }
+        tx.execute(sql::INSERT_BLOB, params![digest.as_str(), to_i64(size)?, now]).await?;
+        tx.execute(sql::LINK_BLOB, params![project, digest.as_str(), now]).await?;
+        if tx.query_opt(sql::LIVE_PROJECT, params![project]).await?.is_none() {
+            return Err(unknown());
+        }
+        Ok(tx.commit().await?)
     }
 
     /// Records what is there now and lets go of the session.
+    ///
+    /// # Errors
+    /// `BlobUploadUnknown` when it was cancelled or taken over meanwhile: nothing of what was received counts then.
     async fn save(&self, app: &App) -> Result<()> {
-        let size =
-            i64::try_from(self.upload.size).map_err(|error| Error::internal("upload size").because(error))?;
+        let size = to_i64(self.upload.size)?;
         let row =
             params![self.id.as_str(), self.lease.as_str(), self.upload.to_bytes(), size, app.clock.now()];
-        app.db.execute(sql::SAVE_UPLOAD, row).await?;
-        Ok(())
+        match app.db.execute(sql::SAVE_UPLOAD, row).await? {
+            0 => Err(unknown()),
+            _ => Ok(()),
+        }
     }
 }
 
+fn to_i64(size: u64) -> Result<i64> {
+    i64::try_from(size).map_err(|error| Error::internal("upload size").because(error))
+}
+
 /// Runs storage work while keeping the lease.
-async fn renewing<T>(
-    app: &App,
-    id: &str,
-    lease: &str,
-    work: impl Future<Output = Result<T, haven_blobs::Error>>,
-) -> Result<T> {
+///
+/// # Errors
+/// `BlobUploadUnknown` when the lease was lost, and then the work is given up.
+async fn renewing<T>(app: &App, id: &str, lease: &str, work: impl Future<Output = T>) -> Result<T> {
     tokio::pin!(work);
     loop {
-        match tokio::time::timeout(RENEWAL, &mut work).await {
-            Ok(done) => return Ok(done?),
-            Err(_) => {
-                let now = app.clock.now();
-                app.db.execute(sql::RENEW_UPLOAD, params![id, lease, now + LEASE, now]).await?;
+        if let Ok(done) = tokio::time::timeout(RENEWAL, &mut work).await {
+            return Ok(done);
+        }
+        let now = app.clock.now();
+        match app.db.execute(sql::RENEW_UPLOAD, params![id, lease, now + LEASE, now]).await {
+            Ok(0) => return Err(unknown()),
+            Ok(_) => {}
+            // A moment without database must not cost a long upload; whoever records the end looks at the lease.
+            Err(error) => {
+                tracing::warn!(upload.id = id, error = &error as &dyn std::error::Error, "lease not renewed");
             }
         }
     }
@@ -302,6 +312,6 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T>> + Send + 'static,
 {
-    let task = app.tasks.spawn(work(Arc::clone(app)));
+    let task = app.tasks.spawn(work(Arc::clone(app)).in_current_span());
     task.await.map_err(|error| Error::internal("upload task").because(error))?
 }
