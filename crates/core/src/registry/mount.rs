@@ -47,12 +47,7 @@ async fn has(app: &App, project: i64, digest: &Digest) -> Result<Option<Blob>> {
 }
 
 async fn candidates(app: &App, digest: &Digest, from: Option<&RepositoryName>) -> Result<Vec<i64>> {
-    let mut ids = Vec::new();
-    for row in app.db.query(sql::PROJECTS_WITH_BLOB, params![digest.as_str()]).await? {
-        let name: String = row.get(1)?;
-        if from.is_none_or(|from| from.project() == name) {
-            ids.push(row.get(0)?);
-        }
-    }
-    Ok(ids)
+    let from = from.map_or("", RepositoryName::project);
+    let rows = app.db.query(sql::PROJECTS_WITH_BLOB, params![digest.as_str(), from]).await?;
+    rows.iter().map(|row| Ok(row.get(0)?)).collect()
 }

@@ -42,8 +42,9 @@ pub(super) const BLOBS_OF: &str =
     "SELECT b.digest, b.size FROM project_blob l JOIN blob b ON b.digest = l.digest
     WHERE l.project_id = $1 AND l.digest IN (";
 
-pub(super) const PROJECTS_WITH_BLOB: &str = "SELECT p.id, p.name FROM project_blob l
-    JOIN project p ON p.id = l.project_id WHERE l.digest = $1 AND p.deleted_at IS NULL ORDER BY p.id LIMIT 100";
+pub(super) const PROJECTS_WITH_BLOB: &str = "SELECT p.id FROM project_blob l
+    JOIN project p ON p.id = l.project_id
+    WHERE l.digest = $1 AND p.deleted_at IS NULL AND ($2 = '' OR p.name = $2) ORDER BY p.id LIMIT 20";
 
 /// A blob that an artifact of the project still needs stays linked.
 pub(super) const UNLINK_BLOB: &str = "DELETE FROM project_blob WHERE project_id = $1 AND digest = $2
