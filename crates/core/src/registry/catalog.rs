@@ -57,12 +57,19 @@ pub async fn repositories(
     page(app, sql::CATALOG, None, limit, last).await
 }
 
-async fn page(app: &App, head: &str, of: Option<i64>, limit: Option<usize>, last: &str) -> Result<Listing> {
+/// The limit is bound, not written out: statements are kept prepared, one for each text.
+async fn page(
+    app: &App,
+    statement: &str,
+    of: Option<i64>,
+    limit: Option<usize>,
+    last: &str,
+) -> Result<Listing> {
     let limit = limit.unwrap_or(MAX).min(MAX);
-    let statement = format!("{head} LIMIT {}", limit + 1);
+    let one_more = i64::try_from(limit + 1).unwrap_or(i64::MAX);
     let rows = match of {
-        Some(of) => app.db.query(&statement, params![of, last]).await?,
-        None => app.db.query(&statement, params![last]).await?,
+        Some(of) => app.db.query(statement, params![of, last, one_more]).await?,
+        None => app.db.query(statement, params![last, one_more]).await?,
     };
     let more = rows.len() > limit;
     let names = rows.iter().take(limit).map(|row| Ok(row.get(0)?)).collect::<Result<_>>()?;

@@ -72,9 +72,10 @@ pub(super) const REFERRERS: &str =
     WHERE r.name = $1 AND x.subject_digest = $2 ORDER BY a.id";
 
 pub(super) const TAGS: &str = "SELECT t.name FROM tag t WHERE t.repository_id = $1 AND t.name > $2
-    ORDER BY t.name";
+    ORDER BY t.name LIMIT $3";
 
 pub(super) const REPOSITORY: &str = "SELECT id FROM repository WHERE name = $1";
 
 pub(super) const CATALOG: &str = "SELECT r.name FROM repository r
-    WHERE r.name > $1 AND EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = r.id) ORDER BY r.name";
+    WHERE r.name > $1 AND EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = r.id)
+    ORDER BY r.name LIMIT $2";

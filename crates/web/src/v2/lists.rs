@@ -86,7 +86,8 @@ fn descriptor(referrer: Referrer) -> Value {
 
 fn paged(body: &Value, listing: &Listing, limit: Option<usize>, path: &str) -> Response {
     let mut response = json_response(body, "application/json; charset=utf-8");
-    if let (true, Some(limit), Some(last)) = (listing.more, limit, listing.names.last()) {
+    if let (true, Some(last)) = (listing.more, listing.names.last()) {
+        let limit = limit.unwrap_or(listing.names.len());
         let link = format!("<{path}?last={}&n={limit}>; rel=\"next\"", last.replace('/', "%2F"));
         if let Ok(link) = HeaderValue::from_str(&link) {
             response.headers_mut().insert(header::LINK, link);
