@@ -21,5 +21,6 @@ pub use tags::{Tag, create_tag, delete_tag, list_tags};
 
 pub(crate) use delete::{artifact_by_digest, remove_artifact, remove_tag};
 pub(crate) use push::{
-    NewArtifact, attach, children, lock_repository, missing, open_repository, put_artifact, put_tag, relist,
+    NewArtifact, attach, check_children, children, lock_repository, missing, open_repository, put_artifact,
+    put_tag, relist,
 };

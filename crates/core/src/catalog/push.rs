@@ -2,10 +2,10 @@
 
 use super::class::Class;
 use super::sql;
-use crate::{Code, Error, Result};
-use haven_db::{Timestamp, Tx, params};
+use crate::{App, Code, Error, Result};
+use haven_db::{Kind, Timestamp, Tx, Value, params};
 use haven_oci::{Digest, Manifest, ManifestKind, RepositoryName, TagName};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// A manifest on its way to become an artifact.
 pub(crate) struct NewArtifact<'a> {
@@ -56,15 +56,69 @@ pub(crate) fn missing<'a>(digests: impl Iterator<Item = &'a Digest>) -> Error {
 /// # Errors
 /// `ManifestBlobUnknown` for those that the repository does not have.
 pub(crate) async fn children(tx: &mut Tx, repository: i64, manifest: &Manifest) -> Result<Vec<Child>> {
+    let mut found = HashMap::new();
+    for (marks, mut values) in batches(manifest.manifests.iter().map(|child| child.digest.as_str())) {
+        values.push(repository.into());
+        for row in tx.query(&in_list(sql::ARTIFACTS_BY_DIGEST, &marks), &values).await? {
+            found.insert(row.get::<String>(0)?, Child { id: row.get(1)?, size: row.get(2)? });
+        }
+    }
+    in_order(manifest, &found)
+}
+
+/// Asks before anything is written what [`children`] asks again in the transaction, so that a refusal leaves nothing.
+///
+/// # Errors
+/// As [`children`].
+pub(crate) async fn check_children(app: &App, name: &RepositoryName, manifest: &Manifest) -> Result<()> {
+    let mut found = HashMap::new();
+    for (marks, mut values) in batches(manifest.manifests.iter().map(|child| child.digest.as_str())) {
+        values.push(name.as_str().into());
+        for row in app.db.query(&in_list(sql::CHILDREN_NAMED, &marks), &values).await? {
+            found.insert(row.get::<String>(0)?, Child { id: 0, size: 0 });
+        }
+    }
+    in_order(manifest, &found).map(drop)
+}
+
+fn in_order(manifest: &Manifest, found: &HashMap<String, Child>) -> Result<Vec<Child>> {
     let mut children = Vec::with_capacity(manifest.manifests.len());
     let mut absent = Vec::new();
     for child in &manifest.manifests {
-        match tx.query_opt(sql::ARTIFACT_BY_DIGEST, params![repository, child.digest.as_str()]).await? {
-            Some(row) => children.push(Child { id: row.get(0)?, size: row.get(1)? }),
+        match found.get(child.digest.as_str()) {
+            Some(child) => children.push(child.clone()),
             None => absent.push(&child.digest),
         }
     }
     if absent.is_empty() { Ok(children) } else { Err(missing(absent.into_iter())) }
+}
+
+/// The most values of one list in a statement.
+const BATCH: usize = 512;
+
+/// Cuts a list into pieces for statements that begin with it, each with its parameters `$1, $2, …`. A manifest may name
+/// thousands of things, and a transaction must be short. Pieces are filled up by their last value to a power of two, so
+/// that there are few different statements.
+fn batches<T: Into<Value>>(list: impl Iterator<Item = T>) -> Vec<(String, Vec<Value>)> {
+    let all: Vec<Value> = list.map(Into::into).collect();
+    let filled = |some: &[Value]| {
+        let mut values = some.to_vec();
+        if let Some(last) = some.last() {
+            values.resize(some.len().next_power_of_two(), last.clone());
+        }
+        let marks: Vec<String> = (1..=values.len()).map(|n| format!("${n}")).collect();
+        (marks.join(", "), values)
+    };
+    all.chunks(BATCH).map(filled).collect()
+}
+
+/// Puts the parameters of a list into a statement, and the numbers of those that follow it.
+fn in_list(statement: &str, marks: &str) -> String {
+    let count = marks.split(',').count();
+    statement
+        .replace("{list}", marks)
+        .replace("{next}", &format!("${}", count + 1))
+        .replace("{after}", &format!("${}", count + 2))
 }
 
 /// The artifact's id; made with all that it refers to if it is new.
@@ -101,32 +155,65 @@ pub(crate) async fn put_artifact(tx: &mut Tx, new: &NewArtifact<'_>, now: Timest
 }
 
 /// What the artifact needs: its own bytes, its blobs, its children.
+///
+/// # Errors
+/// `ManifestBlobUnknown` when a blob was taken from the project since it was looked for.
 async fn link(tx: &mut Tx, new: &NewArtifact<'_>, id: i64) -> Result<()> {
-    let mut needed = HashSet::from([new.digest.as_str()]);
+    let mut needed = BTreeSet::from([new.digest.as_str()]);
     needed.extend(new.manifest.blobs().map(|blob| blob.digest.as_str()));
-    for digest in needed {
+    let mut linked = HashSet::new();
+    for (marks, mut values) in batches(needed.into_iter()) {
+        values.extend([id.into(), new.project_id.into()]);
         // Foreign layers may have no blob here; the statement links only what the project has.
-        tx.execute(sql::INSERT_ARTIFACT_BLOB, params![id, new.project_id, digest]).await?;
+        let rows = tx.query(&in_list(sql::INSERT_ARTIFACT_BLOBS, &marks), &values).await;
+        for row in rows.map_err(gone)? {
+            linked.insert(row.get::<String>(0)?);
+        }
     }
+    let absent: Vec<&Digest> = new
+        .manifest
+        .required_blobs()
+        .map(|blob| &blob.digest)
+        .filter(|digest| !linked.contains(digest.as_str()))
+        .collect();
+    if !absent.is_empty() {
+        return Err(missing(absent.into_iter()));
+    }
+    refer(tx, new, id).await
+}
+
+/// PostgreSQL waits for whoever takes a blob away at this moment, and then finds the key broken.
+fn gone(error: haven_db::Error) -> Error {
+    match error.kind {
+        Kind::ForeignKey => Error::new(Code::ManifestBlobUnknown, "blob unknown to registry").because(error),
+        _ => error.into(),
+    }
+}
+
+/// Records the children in their order, many rows to a statement.
+async fn refer(tx: &mut Tx, new: &NewArtifact<'_>, id: i64) -> Result<()> {
+    const ROWS: usize = 64;
+    let mut rows = Vec::with_capacity(new.children.len());
     for (position, (child, descriptor)) in new.children.iter().zip(&new.manifest.manifests).enumerate() {
-        let json = |value: serde_json::Value| if value.is_null() { String::new() } else { value.to_string() };
-        let platform = json(serde_json::json!(descriptor.platform));
+        let platform = descriptor.platform.as_ref().map(|platform| serde_json::json!(platform));
         let annotations =
             (!descriptor.annotations.is_empty()).then(|| serde_json::json!(descriptor.annotations));
         let urls = (!descriptor.urls.is_empty()).then(|| serde_json::json!(descriptor.urls));
-        tx.execute(
-            sql::INSERT_REFERENCE,
-            params![
-                id,
-                i64::try_from(position).unwrap_or(i64::MAX),
-                child.id,
-                descriptor.digest.as_str(),
-                platform,
-                json(annotations.unwrap_or_default()),
-                json(urls.unwrap_or_default()),
-            ],
-        )
-        .await?;
+        let json =
+            |value: Option<serde_json::Value>| value.map(|value| value.to_string()).unwrap_or_default();
+        rows.push([
+            id.into(),
+            i64::try_from(position).unwrap_or(i64::MAX).into(),
+            child.id.into(),
+            descriptor.digest.as_str().into(),
+            json(platform).into(),
+            json(annotations).into(),
+            json(urls).into(),
+        ]);
+    }
+    for some in rows.chunks(ROWS) {
+        let values: Vec<Value> = some.iter().flatten().cloned().collect();
+        tx.execute(&sql::insert_references(some.len()), &values).await?;
     }
     Ok(())
 }
@@ -194,9 +281,10 @@ pub(crate) async fn relist(
     children: &[Child],
     now: Timestamp,
 ) -> Result<()> {
+    let ids: BTreeSet<i64> = std::iter::once(artifact).chain(children.iter().map(|child| child.id)).collect();
     let mut change = 0i64;
-    for id in std::iter::once(artifact).chain(children.iter().map(|child| child.id)) {
-        if let Some(row) = tx.query_opt(sql::RELIST, params![id]).await? {
+    for (marks, values) in batches(ids.into_iter()) {
+        for row in tx.query(&in_list(sql::RELIST, &marks), &values).await? {
             change += if row.get::<bool>(0)? { 1 } else { -1 };
         }
     }

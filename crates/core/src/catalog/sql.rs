@@ -21,12 +21,31 @@ pub(super) const INSERT_ARTIFACT: &str =
         manifest_size, size, icon, annotations, extra_attrs, pushed_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id";
 
-pub(super) const INSERT_ARTIFACT_BLOB: &str = "INSERT INTO artifact_blob (artifact_id, project_id, digest)
-    SELECT CAST($1 AS BIGINT), l.project_id, l.digest FROM project_blob l WHERE l.project_id = $2 AND l.digest = $3";
+/// In these `{list}` stands for any number of values, and `{next}` and `{after}` for the two that follow it.
+pub(super) const ARTIFACTS_BY_DIGEST: &str =
+    "SELECT digest, id, size FROM artifact WHERE digest IN ({list}) AND repository_id = {next}";
 
-pub(super) const INSERT_REFERENCE: &str =
-    "INSERT INTO artifact_reference (parent_id, position, child_id, child_digest, platform, annotations, urls)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+pub(super) const CHILDREN_NAMED: &str =
+    "SELECT a.digest FROM artifact a JOIN repository r ON r.id = a.repository_id
+    WHERE a.digest IN ({list}) AND r.name = {next}";
+
+pub(super) const INSERT_ARTIFACT_BLOBS: &str = "INSERT INTO artifact_blob (artifact_id, project_id, digest)
+    SELECT CAST({next} AS BIGINT), l.project_id, l.digest FROM project_blob l
+    WHERE l.digest IN ({list}) AND l.project_id = {after} RETURNING digest";
+
+/// Some children at once; the parameters are those of one after the other.
+pub(super) fn insert_references(count: usize) -> String {
+    let row = |n: usize| {
+        let marks: Vec<String> = (1..=7).map(|at| format!("${}", n * 7 + at)).collect();
+        format!("({})", marks.join(", "))
+    };
+    let rows: Vec<String> = (0..count).map(row).collect();
+    format!(
+        "INSERT INTO artifact_reference (parent_id, position, child_id, child_digest, platform, annotations, urls)
+        VALUES {}",
+        rows.join(", ")
+    )
+}
 
 pub(super) const TAG: &str = "SELECT id, artifact_id FROM tag WHERE repository_id = $1 AND name = $2";
 
@@ -52,7 +71,7 @@ pub(super) const RESOLVE_SUBJECT: &str = "UPDATE accessory SET subject_artifact_
     WHERE repository_id = $2 AND subject_digest = $3 AND subject_artifact_id IS NULL";
 
 /// Answers the new state when it changed.
-pub(super) const RELIST: &str = "UPDATE artifact SET listed = NOT listed WHERE id = $1 AND listed <>
+pub(super) const RELIST: &str = "UPDATE artifact SET listed = NOT listed WHERE id IN ({list}) AND listed <>
     (NOT accessory AND (EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = artifact.id)
         OR NOT EXISTS (SELECT 1 FROM artifact_reference r WHERE r.child_id = artifact.id)))
     RETURNING listed";

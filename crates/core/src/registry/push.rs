@@ -44,6 +44,7 @@ pub async fn push(
     let digest = digest_of(reference, &content)?;
     let blobs = sizes_of(app, grant.project.id, &manifest).await?;
     check_blobs(&manifest, &blobs)?;
+    catalog::check_children(app, repository, &manifest).await?;
     let config = config_of(app, &manifest, &blobs).await?;
     let class = Class::of(&manifest, config.as_deref());
 
