@@ -61,6 +61,10 @@ pub(crate) async fn remove_artifact(
     let mut change = 0i64;
     let mut doomed = vec![artifact];
     while let Some(next) = doomed.pop() {
+        // What hangs on a subject may also be part of an index, and stays for that.
+        if tx.query_opt(sql::PARENTS, params![next]).await?.is_some() {
+            continue;
+        }
         for row in tx.query(sql::ACCESSORIES_ON, params![next]).await? {
             doomed.push(row.get(0)?);
         }
