@@ -124,8 +124,16 @@ fn media_type_of(manifest: &Manifest) -> String {
                 || annotation("run.oci.handler") == Some("wasm");
             if wasm { WASM.into() } else { config.media_type.clone() }
         }
-        _ => annotation(CNAB_ANNOTATION).unwrap_or(&manifest.media_type).to_owned(),
+        _ => {
+            let told = annotation(CNAB_ANNOTATION).filter(|text| is_sound(text));
+            told.unwrap_or(&manifest.media_type).to_owned()
+        }
     }
+}
+
+/// Media types come checked, annotations may be any text.
+fn is_sound(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The media type that decides the kind.
