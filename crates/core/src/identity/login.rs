@@ -6,7 +6,7 @@
 use super::{password, sql};
 use crate::access::Person;
 use crate::{App, Error, Result};
-use haven_db::params;
+use haven_db::{Row, params};
 use hmac::{Hmac, KeyInit, Mac};
 use moka::sync::Cache;
 use sha2::Sha256;
@@ -73,44 +73,67 @@ impl Passwords {
     }
 }
 
+/// What came of an attempt.
+enum Outcome {
+    Known(Person),
+    Wrong,
+    /// Not looked at, because another one has just failed.
+    Damped,
+}
+
 /// Who a name and a password belong to; none when to nobody, after a delay.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn login(app: &App, credentials: &Credentials<'_>) -> Result<Option<Person>> {
-    let passwords = &app.passwords;
-    if credentials.principal.is_empty()
-        || credentials.principal.len() > 255
-        || credentials.secret.len() > MAX_SECRET
-    {
+    let principal = credentials.principal;
+    // Not every database can look for a NUL.
+    let possible = (1..=255).contains(&principal.len()) && !principal.contains('\0');
+    if !possible || credentials.secret.len() > MAX_SECRET {
         return Ok(None);
     }
-    let attempt = (credentials.principal.to_owned(), credentials.address);
-    if passwords.failed.contains_key(&attempt) {
-        return Ok(None);
+    match verified(app, credentials).await? {
+        Outcome::Known(person) => return Ok(Some(person)),
+        Outcome::Wrong => tokio::time::sleep(app.passwords.delay).await,
+        Outcome::Damped => {}
     }
-    if let Some(person) = verified(app, credentials).await? {
-        return Ok(Some(person));
-    }
-    passwords.failed.insert(attempt, ());
-    tokio::time::sleep(passwords.delay).await;
     Ok(None)
 }
 
-async fn verified(app: &App, credentials: &Credentials<'_>) -> Result<Option<Person>> {
-    let Some(row) = app.db.query_opt(sql::FOR_LOGIN, params![credentials.principal]).await? else {
-        // As long as for a known name, so that time does not tell names.
-        password::verify(credentials.secret, "").await?;
-        return Ok(None);
+async fn verified(app: &App, credentials: &Credentials<'_>) -> Result<Outcome> {
+    let passwords = &app.passwords;
+    let attempt = (credentials.principal.to_owned(), credentials.address);
+    if passwords.failed.contains_key(&attempt) {
+        return Ok(Outcome::Damped);
+    }
+    let row = app.db.query_opt(sql::FOR_LOGIN, params![credentials.principal]).await?;
+    let account = row.as_ref().map(account).transpose()?;
+    let remembered = || match &account {
+        Some((person, _, version)) => passwords.remembers(person.id, *version, credentials.secret),
+        None => Ok(false),
     };
+    let mut known = remembered()?;
+    if !known {
+        let turn = password::turn().await?;
+        // Of guesses that came together only those pass that were being checked when the first one failed.
+        if passwords.failed.contains_key(&attempt) {
+            return Ok(Outcome::Damped);
+        }
+        // A burst of log-ins pays once. As long for an unknown name as for a known one, so that time does not tell names.
+        let stored = account.as_ref().map_or("", |(_, stored, _)| stored);
+        known = remembered()? || password::verify(&turn, credentials.secret, stored).await?;
+        match &account {
+            Some((person, _, version)) if known => {
+                passwords.remember(person.id, *version, credentials.secret)?;
+            }
+            _ => passwords.failed.insert(attempt, ()),
+        }
+    }
+    Ok(account.filter(|_| known).map_or(Outcome::Wrong, |(person, ..)| Outcome::Known(person)))
+}
+
+/// The person with the stored hash and the version of the row.
+fn account(row: &Row) -> Result<(Person, String, i64)> {
     let person = Person { id: row.get(0)?, username: row.get(1)?, sysadmin: row.get(2)? };
-    let (stored, version): (String, i64) = (row.get(3)?, row.get(4)?);
-    if app.passwords.remembers(person.id, version, credentials.secret)? {
-        return Ok(Some(person));
-    }
-    if !password::verify(credentials.secret, &stored).await? {
-        return Ok(None);
-    }
-    app.passwords.remember(person.id, version, credentials.secret)?;
-    Ok(Some(person))
+    Ok((person, row.get(3)?, row.get(4)?))
 }

@@ -4,7 +4,7 @@ use crate::{Error, Result};
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Argon2id takes 19 MiB for each check; more than two at once would let a burst of log-ins take the machine.
 static CHECKS: Semaphore = Semaphore::const_new(2);
@@ -16,6 +16,7 @@ const DIGITS: &[u8] = b"23456789";
 /// The hash to store, as a PHC string (Argon2id, RFC 9106).
 pub(super) async fn hash(password: &str) -> Result<String> {
     let password = password.to_owned();
+    let _turn = turn().await?;
     off_thread(move || {
         let hash = Argon2::default().hash_password(password.as_bytes());
         hash.map(|hash| hash.to_string())
@@ -24,8 +25,17 @@ pub(super) async fn hash(password: &str) -> Result<String> {
     .await?
 }
 
+/// The right to check one password now.
+pub(super) struct Turn(#[expect(dead_code, reason = "held, not read")] SemaphorePermit<'static>);
+
+/// Waits until a password may be checked.
+pub(super) async fn turn() -> Result<Turn> {
+    let permit = CHECKS.acquire().await;
+    Ok(Turn(permit.map_err(|error| Error::internal("password check").because(error))?))
+}
+
 /// Whether a password belongs to a stored hash. Without a hash the same time is spent, and the answer is no.
-pub(super) async fn verify(password: &str, stored: &str) -> Result<bool> {
+pub(super) async fn verify(_turn: &Turn, password: &str, stored: &str) -> Result<bool> {
     let (password, stored) = (password.to_owned(), stored.to_owned());
     off_thread(move || match PasswordHash::new(&stored) {
         Ok(hash) => Argon2::default().verify_password(password.as_bytes(), &hash).is_ok(),
@@ -38,7 +48,6 @@ pub(super) async fn verify(password: &str, stored: &str) -> Result<bool> {
 }
 
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let _permit = CHECKS.acquire().await.map_err(|error| Error::internal("password check").because(error))?;
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal("password check").because(error))
 }
 
@@ -83,7 +92,7 @@ pub fn generate() -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_rule, generate, hash, verify};
+    use super::{check_rule, generate, hash, turn, verify};
 
     #[test]
     fn the_rule_wants_length_and_three_kinds() {
@@ -109,8 +118,9 @@ mod tests {
     async fn only_the_right_password_verifies() {
         let stored = hash("Harbor12345").await.unwrap();
         assert!(stored.starts_with("$argon2id$"));
-        assert!(verify("Harbor12345", &stored).await.unwrap());
-        assert!(!verify("Harbor12346", &stored).await.unwrap());
-        assert!(!verify("", "").await.unwrap(), "no hash, no log-in");
+        let turn = turn().await.unwrap();
+        assert!(verify(&turn, "Harbor12345", &stored).await.unwrap());
+        assert!(!verify(&turn, "Harbor12346", &stored).await.unwrap());
+        assert!(!verify(&turn, "", "").await.unwrap(), "no hash, no log-in");
     }
 }
