@@ -6,11 +6,11 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use haven_core::{Code, Error};
 use http::{HeaderMap, HeaderValue, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::body::{self, Unread};
 use super::error::{ApiError, ApiResult};
 use super::params::Problems;
 
@@ -74,15 +74,14 @@ async fn read(request: Request) -> ApiResult<Option<Bytes>> {
 }
 
 async fn collect(body: Body) -> ApiResult<Bytes> {
-    let too_large = || Error::new(Code::TooLarge, format!("the body is larger than {MAX_BODY} bytes"));
-    if body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(too_large().into());
-    }
-    match Limited::new(body, MAX_BODY).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large().into()),
-        Err(error) => Err(Error::bad_request("the body ended before it was complete").because(error).into()),
-    }
+    body::collect(body, MAX_BODY).await.map_err(|unread| match unread {
+        Unread::TooLarge => {
+            Error::new(Code::TooLarge, format!("the body is larger than {MAX_BODY} bytes")).into()
+        }
+        Unread::Broken(error) => {
+            Error::bad_request("the body ended before it was complete").because(error).into()
+        }
+    })
 }
 
 /// A body of another type is a validation problem here, not a 415.
@@ -138,6 +137,7 @@ fn problem(line: String) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt as _;
     use serde::Deserialize;
 
     use super::*;

@@ -3,6 +3,7 @@
 //! Nothing here knows a resource. A handler reads with the extractors, calls an operation, and answers.
 
 mod accept;
+pub(crate) mod body;
 pub mod context;
 pub mod error;
 pub mod json;

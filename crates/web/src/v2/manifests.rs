@@ -2,13 +2,13 @@
 
 use super::Call;
 use super::auth::{Answer, Refused};
+use crate::kit::body::{self, Unread};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use haven_core::{Code, Error, registry};
 use haven_oci::{Digest, Manifest, Reference, RepositoryName};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
@@ -63,15 +63,13 @@ impl Call {
 
 /// The whole manifest, which is small; more is refused before it is read.
 async fn read(body: Body) -> Result<Bytes, Refused> {
-    let too_large = || Error::new(Code::TooLarge, "manifest is larger than 4 MiB");
-    match Limited::new(body, Manifest::MAX_BYTES).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large().into()),
-        Err(error) => {
+    body::collect(body, Manifest::MAX_BYTES).await.map_err(|unread| match unread {
+        Unread::TooLarge => Error::new(Code::TooLarge, "manifest is larger than 4 MiB").into(),
+        Unread::Broken(error) => {
             let text = "the request body ended before it was complete";
-            Err(Error::new(Code::ManifestInvalid, text).because(error).into())
+            Error::new(Code::ManifestInvalid, text).because(error).into()
         }
-    }
+    })
 }
 
 /// Whether the client has this content already: the digest is named, quoted or bare.
