@@ -22,6 +22,9 @@ pub fn parse_q(raw: &str) -> Result<Vec<Term>, Invalid> {
     }
     // A value that cannot be decoded was meant as it stands.
     let text = unescape(raw).unwrap_or_else(|| raw.to_owned());
+    if text.contains('\0') {
+        return Err(Invalid("the query string contains a NUL".to_owned()));
+    }
     for part in text.split(',') {
         let (key, value) = part.split_once('=').unwrap_or_default();
         if key.is_empty() || value.is_empty() {

@@ -14,6 +14,9 @@ use crate::{Answer, Error, Kind, PostgresOptions, Result, Row, Value};
 use error::{failure, unreachable};
 use types::Bound;
 
+/// The most statements that one connection keeps prepared.
+const STATEMENTS: usize = 512;
+
 /// The pool.
 pub(crate) struct Postgres {
     pool: Pool,
@@ -114,6 +117,10 @@ impl Drop for PostgresTx {
 
 async fn run(client: &Client, sql: &str, params: &[Value]) -> Result<Answer> {
     let run = async {
+        // Each text stays prepared on both sides, and callers have some say in the texts of lists.
+        if client.statement_cache.size() >= STATEMENTS {
+            client.statement_cache.clear();
+        }
         let statement = client.prepare_cached(sql).await.map_err(failure)?;
         if statement.params().len() != params.len() {
             let (wanted, given) = (statement.params().len(), params.len());
