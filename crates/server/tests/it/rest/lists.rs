@@ -20,6 +20,8 @@ async fn everybody_sees_what_is_public_or_theirs() {
     on_each_engine(async |app| {
         four_projects(&app).await;
         let member = app.member("team", "ann", Role::LimitedGuest).await;
+        let mine = json!({ "project_name": "mine", "public": true });
+        assert_eq!(member.post(PROJECTS, &mine).await.status, 201);
         let foreign = app.person("fay").await;
         let of = async |client: &haven_testkit::Client, query: &str| {
             let page = client.get(&format!("{PROJECTS}{query}")).await;
@@ -27,11 +29,11 @@ async fn everybody_sees_what_is_public_or_theirs() {
             names(&page).join(" ")
         };
         for (query, admin, member_sees, others_see) in [
-            ("", "library open other team", "library open team", "library open"),
-            ("?public=true", "library open", "library open", "library open"),
+            ("", "library mine open other team", "library mine open team", "library mine open"),
+            ("?public=true", "library mine open", "library mine open", "library mine open"),
             ("?public=false", "other team", "team", ""),
             ("?q=public%3Dfalse", "other team", "team", ""),
-            ("?public=", "library open other team", "library open team", "library open"),
+            ("?public=", "library mine open other team", "library mine open team", "library mine open"),
         ] {
             assert_eq!(of(&app.admin(), query).await, admin, "{query}");
             assert_eq!(of(&member, query).await, member_sees, "{query}");

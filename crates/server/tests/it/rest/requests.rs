@@ -20,6 +20,8 @@ async fn a_body_that_is_none_is_a_validation_problem() {
         };
         assert!(send(&[JSON], "{\"project_name\":").await.contains("parsing body body from \"\" failed"));
         assert!(send(&[JSON], "{\"project_name\":7}").await.contains("failed, because"));
+        let list = "[\"team\",null,null,null,null]";
+        assert!(send(&[JSON], list).await.ends_with("an object is expected, not a list"));
         assert!(send(&[JSON], "").await.ends_with("\nbody in body is required"));
         assert!(send(&[], "").await.ends_with("\nbody in body is required"));
         let body = "{\"project_name\":\"team\"}";
