@@ -19,6 +19,7 @@ pub fn image(text: &str) -> Image {
 
 impl Image {
     /// An OCI manifest with this config and these layers; `more` is merged into it.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write it in place")]
     pub fn of(config_type: &str, config: &[u8], layers: &[&[u8]], more: Value) -> Self {
         let layer = |bytes: &&[u8]| descriptor("application/vnd.oci.image.layer.v1.tar", bytes);
         let mut manifest = json!({
