@@ -1,6 +1,7 @@
 //! Uploads, from the first byte to the blob, and what may be done with a blob afterwards.
 //!
 //! Whatever is refused must leave nothing behind: rows and files are counted around it.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
 
 use crate::on_each_engine;
 use axum::body::{Body, Bytes};
@@ -625,7 +626,7 @@ async fn sha512_goes_all_the_way() {
             json!({ "schemaVersion": 2, "config": part(b"{}"), "layers": [part(b"layer")] }).to_string();
         let digest = long(manifest.as_bytes());
         let image = Image { manifest: manifest.into_bytes(), ..image("") };
-        let pushed = admin.push_manifest("library/app", &digest.to_string(), &image).await;
+        let pushed = admin.push_manifest("library/app", digest.as_str(), &image).await;
         assert_eq!((pushed.status, pushed.header("docker-content-digest")), (201, digest.as_str()));
         let pulled = admin.get(&format!("/v2/library/app/manifests/{digest}")).await;
         assert_eq!((pulled.status, pulled.body.to_vec()), (200, image.manifest.clone()));
@@ -692,7 +693,6 @@ async fn a_blob_that_the_client_has_is_not_sent_again() {
         let head = admin.head(&path).await;
         assert_eq!((head.status, head.header("content-length"), head.body.len()), (200, "10", 0));
         assert_eq!((head.header("etag"), head.header("accept-ranges")), (etag.as_str(), "bytes"));
-        assert_eq!(head.header("docker-content-digest"), digest.to_string());
         assert_eq!(head.header("content-type"), "application/octet-stream");
     })
     .await;
