@@ -7,6 +7,7 @@ cd "$(dirname "$0")"
 seconds=${1:-60}
 case $seconds in '' | *[!0-9]*) echo "usage: $0 [seconds] [target...]" >&2 && exit 2 ;; esac
 [ $# -eq 0 ] || shift
+# shellcheck disable=SC2046 # names of targets are words
 [ $# -gt 0 ] || set -- $(sed -n 's/^name = "\(.*\)"$/\1/p' Cargo.toml | tail -n +2)
 
 rustup toolchain list | grep -q '^nightly' || rustup toolchain install nightly --profile minimal
