@@ -1,8 +1,10 @@
 //! The one interface to bytes, whatever keeps them.
 
+use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -51,6 +53,10 @@ pub trait BlobStore: Send + Sync + 'static {
 
     /// Drops an upload; an absent one is fine.
     async fn abort(&self, id: &str) -> Result<()>;
+
+    /// Removes what crashes left behind: uploads whose id is not `known`, and drafts, if nothing was written to them
+    /// for `older_than`. Returns how many. Anything that is not ours stays.
+    async fn sweep(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64>;
 
     /// Whether the storage can be written to, right now.
     async fn check(&self) -> Result<()>;

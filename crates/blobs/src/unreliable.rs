@@ -1,9 +1,10 @@
 //! A store that fails before it works, for the tests of those who must cope with that.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -96,6 +97,11 @@ impl<S: BlobStore> BlobStore for Unreliable<S> {
     async fn abort(&self, id: &str) -> Result<()> {
         self.pass("abort", id)?;
         self.inner.abort(id).await
+    }
+
+    async fn sweep(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64> {
+        self.pass("sweep", "")?;
+        self.inner.sweep(older_than, known).await
     }
 
     async fn check(&self) -> Result<()> {

@@ -9,10 +9,12 @@ mod session;
 mod sweep;
 mod write;
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -93,6 +95,10 @@ impl BlobStore for Filesystem {
     async fn abort(&self, id: &str) -> Result<()> {
         let id = id.to_owned();
         self.with_layout(move |layout| layout.remove_upload(&id)).await
+    }
+
+    async fn sweep(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64> {
+        self.sweep_uploads(older_than, known).await
     }
 
     async fn check(&self) -> Result<()> {

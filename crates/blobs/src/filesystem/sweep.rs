@@ -1,5 +1,6 @@
 //! Uploads that nobody knows any more: the row is gone, or a crash came between the folder and the row.
 
+use std::collections::HashSet;
 use std::fs::{self, DirEntry};
 use std::io;
 use std::path::Path;
@@ -11,17 +12,11 @@ use crate::error::{Error, Result};
 use crate::upload::check_id;
 
 impl Filesystem {
-    /// Removes uploads that were not written to for `older_than` and whose id is not `known`, and temporary files of
-    /// that age. Returns how many. Anything that is not ours stays.
-    pub async fn sweep_uploads(
-        &self,
-        known: impl Fn(&str) -> bool + Send,
-        older_than: Duration,
-    ) -> Result<u64> {
+    pub(super) async fn sweep_uploads(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64> {
         let layout = self.layout.clone();
         let failed = |error| Error::io("sweep uploads", error);
         let mut old = blocking(move || old_entries(&layout, older_than).map_err(failed)).await?;
-        old.retain(|name| !known(name));
+        old.retain(|name| !known.contains(name));
         let layout = self.layout.clone();
         blocking(move || {
             for name in &old {

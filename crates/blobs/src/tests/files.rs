@@ -1,5 +1,6 @@
 //! What happens to files behind the back of the store, and to requests that end in the middle.
 
+use std::collections::HashSet;
 use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -200,9 +201,9 @@ async fn a_sweep_takes_only_what_is_old_and_unknown() {
     }
     fs::write(fixture.path("uploads/00ff.tmp"), "left by a crash").unwrap();
     fs::write(fixture.path("uploads/NOTES.txt"), "not ours").unwrap();
-    let known = |id: &str| id == "known";
-    assert_eq!(fixture.store.sweep_uploads(known, Duration::from_secs(3600)).await.unwrap(), 0);
-    assert_eq!(fixture.store.sweep_uploads(known, Duration::ZERO).await.unwrap(), 2);
+    let known = HashSet::from(["known".to_owned()]);
+    assert_eq!(fixture.store.sweep(Duration::from_secs(3600), &known).await.unwrap(), 0);
+    assert_eq!(fixture.store.sweep(Duration::ZERO, &known).await.unwrap(), 2);
     let mut left: Vec<_> = fs::read_dir(fixture.path("uploads"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

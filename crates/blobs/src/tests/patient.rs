@@ -1,6 +1,8 @@
 //! What a good caller does with an unreliable store: try again, and go on from what was kept.
 
+use std::collections::HashSet;
 use std::ops::Range;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -73,6 +75,10 @@ impl<S: BlobStore> BlobStore for Patient<S> {
 
     async fn abort(&self, id: &str) -> Result<()> {
         persist!(self.0.abort(id))
+    }
+
+    async fn sweep(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64> {
+        persist!(self.0.sweep(older_than, known))
     }
 
     async fn check(&self) -> Result<()> {

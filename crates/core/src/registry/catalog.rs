@@ -23,7 +23,7 @@ const MAX: usize = 100_000;
 /// `NameUnknown` when there is no such repository, unless nothing is asked for.
 pub async fn tags(
     app: &App,
-    _grant: &Grant<Pull>,
+    grant: &Grant<Pull>,
     repository: &RepositoryName,
     limit: Option<usize>,
     last: &str,
@@ -31,7 +31,7 @@ pub async fn tags(
     if limit == Some(0) {
         return Ok(Listing::default());
     }
-    let found = app.db.query_opt(sql::REPOSITORY, params![repository.as_str()]).await?;
+    let found = app.db.query_opt(sql::REPOSITORY_IN, params![repository.as_str(), grant.project.id]).await?;
     let Some(row) = found else {
         return Err(Error::new(Code::NameUnknown, format!("repository {repository} not found")));
     };

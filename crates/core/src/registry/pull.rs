@@ -38,7 +38,7 @@ pub struct Pulled {
 /// `NotFound`, whatever storage may still hold.
 pub async fn manifest(
     app: &App,
-    _grant: &Grant<Pull>,
+    grant: &Grant<Pull>,
     repository: &RepositoryName,
     reference: &Reference,
 ) -> Result<Pulled> {
@@ -46,7 +46,7 @@ pub async fn manifest(
         Reference::Tag(tag) => (sql::BY_TAG, tag.as_str(), ':'),
         Reference::Digest(digest) => (sql::BY_DIGEST, digest.as_str(), '@'),
     };
-    let found = app.db.query_opt(statement, params![repository.as_str(), text]).await?;
+    let found = app.db.query_opt(statement, params![repository.as_str(), text, grant.project.id]).await?;
     let row = found.ok_or_else(|| {
         Error::new(crate::Code::ManifestUnknown, format!("artifact {repository}{separator}{text} not found"))
     })?;

@@ -14,7 +14,7 @@ use haven_oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepositoryNa
 use std::collections::HashMap;
 
 /// Larger configs are kept, but not shown.
-const MAX_CONFIG: u64 = 4 << 20;
+const MAX_CONFIG: u64 = 512 << 10;
 
 /// What was pushed.
 #[derive(Clone, Debug)]

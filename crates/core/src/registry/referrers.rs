@@ -25,11 +25,14 @@ pub struct Referrer {
 /// When the database fails.
 pub async fn referrers(
     app: &App,
-    _grant: &Grant<Pull>,
+    grant: &Grant<Pull>,
     repository: &RepositoryName,
     subject: &Digest,
 ) -> Result<Vec<Referrer>> {
-    let rows = app.db.query(sql::REFERRERS, params![repository.as_str(), subject.as_str()]).await?;
+    let rows = app
+        .db
+        .query(sql::REFERRERS, params![repository.as_str(), subject.as_str(), grant.project.id])
+        .await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in rows {
         let annotations: String = row.get(4)?;

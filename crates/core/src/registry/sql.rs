@@ -16,6 +16,8 @@ pub(super) const RENEW_UPLOAD: &str =
 pub(super) const SAVE_UPLOAD: &str = "UPDATE upload SET state = $3, size = $4, lease = '', lease_until = 0,
     updated_at = $5 WHERE id = $1 AND lease = $2";
 
+pub(super) const UPLOAD_IDS: &str = "SELECT id FROM upload";
+
 pub(super) const COUNT_UPLOADS: &str = "SELECT COUNT(*) FROM upload";
 
 pub(super) const DELETE_UPLOAD: &str = "DELETE FROM upload WHERE id = $1";
@@ -61,20 +63,22 @@ pub(super) const MANIFEST: &str = "SELECT content FROM manifest WHERE digest = $
 
 pub(super) const BY_TAG: &str = "SELECT a.digest, a.manifest_media_type, a.id FROM repository r
     JOIN tag t ON t.repository_id = r.id JOIN artifact a ON a.id = t.artifact_id
-    WHERE r.name = $1 AND t.name = $2";
+    WHERE r.name = $1 AND t.name = $2 AND r.project_id = $3";
 
 pub(super) const BY_DIGEST: &str = "SELECT a.digest, a.manifest_media_type, a.id FROM repository r
-    JOIN artifact a ON a.repository_id = r.id WHERE r.name = $1 AND a.digest = $2";
+    JOIN artifact a ON a.repository_id = r.id WHERE r.name = $1 AND a.digest = $2 AND r.project_id = $3";
 
 pub(super) const REFERRERS: &str =
     "SELECT a.digest, a.manifest_media_type, a.manifest_size, a.artifact_type, a.annotations
     FROM repository r JOIN accessory x ON x.repository_id = r.id JOIN artifact a ON a.id = x.artifact_id
-    WHERE r.name = $1 AND x.subject_digest = $2 ORDER BY a.id";
+    WHERE r.name = $1 AND x.subject_digest = $2 AND r.project_id = $3 ORDER BY a.id";
 
 pub(super) const TAGS: &str = "SELECT t.name FROM tag t WHERE t.repository_id = $1 AND t.name > $2
     ORDER BY t.name LIMIT $3";
 
 pub(super) const REPOSITORY: &str = "SELECT id FROM repository WHERE name = $1";
+
+pub(super) const REPOSITORY_IN: &str = "SELECT id FROM repository WHERE name = $1 AND project_id = $2";
 
 pub(super) const CATALOG: &str = "SELECT r.name FROM repository r
     WHERE r.name > $1 AND EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = r.id)

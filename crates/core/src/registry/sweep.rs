@@ -3,6 +3,7 @@
 use super::sql;
 use crate::{App, Result};
 use haven_db::params;
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// When an upload counts as abandoned.
@@ -34,7 +35,18 @@ pub async fn purge_uploads(app: &App, purge: Purge) -> Result<u64> {
             }
         }
         if rows.len() < 100 || purge.dry_run {
-            return Ok(purged);
+            break;
         }
     }
+    if !purge.dry_run {
+        purged += sweep_strays(app, purge.age).await?;
+    }
+    Ok(purged)
+}
+
+/// What a crash between a row and its bytes left in storage.
+async fn sweep_strays(app: &App, age: Duration) -> Result<u64> {
+    let rows = app.db.query(sql::UPLOAD_IDS, params![]).await?;
+    let known = rows.iter().map(|row| Ok(row.get(0)?)).collect::<Result<HashSet<String>>>()?;
+    Ok(app.blobs.sweep(age, &known).await?)
 }

@@ -12,6 +12,7 @@ use rsa::pkcs1::{EncodeRsaPrivateKey, EncodeRsaPublicKey};
 use rsa::pkcs8::EncodePublicKey;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// The name of the service in challenges and tokens.
@@ -132,8 +133,9 @@ pub async fn issue(app: &App, caller: &Caller, scopes: &[Scope]) -> Result<Issue
     let lifetime = settings::get(app).await?.token_expiration * 60;
     let now = app.clock.now();
     let mut granted = Vec::with_capacity(scopes.len());
+    let mut known = HashMap::new();
     for scope in scopes {
-        let actions = allowed(app, caller, scope).await?;
+        let actions = allowed(app, caller, scope, &mut known).await?;
         granted.push(Access { kind: scope.kind.clone(), name: scope.name.clone(), actions });
     }
     let claims = Claims {
@@ -152,21 +154,32 @@ pub async fn issue(app: &App, caller: &Caller, scopes: &[Scope]) -> Result<Issue
     Ok(Issued { token, expires_in: lifetime, issued_at: now })
 }
 
-async fn allowed(app: &App, caller: &Caller, scope: &Scope) -> Result<Vec<String>> {
+/// What the caller may do of a scope. Rights are by project, so each project is looked at once.
+async fn allowed(
+    app: &App,
+    caller: &Caller,
+    scope: &Scope,
+    known: &mut HashMap<ProjectName, Vec<String>>,
+) -> Result<Vec<String>> {
     match scope.kind.as_str() {
         "repository" => {}
         "registry" if scope.name == "catalog" && caller.is_sysadmin() => return Ok(scope.actions.clone()),
         _ => return Ok(Vec::new()),
     }
     let Some((project, _)) = scope.name.split_once('/') else { return Ok(Vec::new()) };
-    let Ok(project) = project.parse::<ProjectName>() else { return Ok(Vec::new()) };
-    let Some(project) = projects::by_name(app, &project).await? else { return Ok(Vec::new()) };
+    let Ok(name) = project.parse::<ProjectName>() else { return Ok(Vec::new()) };
+    if let Some(actions) = known.get(&name) {
+        return Ok(actions.clone());
+    }
     let mut actions = Vec::new();
-    for action in [Action::Pull, Action::Push, Action::Delete, Action::ScannerPull] {
-        if access::may(app, caller, &project, Resource::Repository, action).await? {
-            actions.push(action.as_str().to_owned());
+    if let Some(project) = projects::by_name(app, &name).await? {
+        for action in [Action::Pull, Action::Push, Action::Delete, Action::ScannerPull] {
+            if access::may(app, caller, &project, Resource::Repository, action).await? {
+                actions.push(action.as_str().to_owned());
+            }
         }
     }
+    known.insert(name, actions.clone());
     Ok(actions)
 }
 
