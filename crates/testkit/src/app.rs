@@ -10,12 +10,16 @@ use haven_db::testing::{TestDb, fresh};
 use haven_db::{Clock, Engine, Timestamp, params};
 use haven_web::conn::Network;
 use haven_web::metrics::Metrics;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tempfile::TempDir;
 
 /// The administrator's password, and that of everybody whom a test makes.
 pub(crate) const PASSWORD: &str = "Harbor12345";
+
+/// The signing key and the password's hash of the first installation. The others of this process get the same: making
+/// them takes longer than most stories.
+static SECRETS: OnceLock<(Vec<u8>, String)> = OnceLock::new();
 
 /// The application on a database and a storage folder of its own, with a clock that only the test moves.
 pub struct TestApp {
@@ -29,8 +33,29 @@ pub struct TestApp {
 impl TestApp {
     /// A new installation on this engine.
     pub async fn start(engine: Engine) -> Self {
+        Self::begin(engine, true).await
+    }
+
+    /// A new installation that shares no key with any other.
+    pub async fn start_apart(engine: Engine) -> Self {
+        Self::begin(engine, false).await
+    }
+
+    async fn begin(engine: Engine, share: bool) -> Self {
         let db = fresh(engine).await.expect("the engine is one of engines()");
         let clock = Clock::manual(Timestamp::from_secs(1_700_000_000));
+        if let (true, Some((key, hash))) = (share, SECRETS.get()) {
+            let now = clock.now();
+            let row = params!["token-signing-key", key.clone(), now];
+            db.execute("INSERT INTO keyring (name, value, created_at) VALUES ($1, $2, $3)", row)
+                .await
+                .unwrap();
+            let account =
+                "UPDATE user_account SET password_hash = $1, created_at = $2, updated_at = $2 WHERE id = 1";
+            db.execute(account, params![hash.as_str(), now]).await.unwrap();
+            let project = "UPDATE project SET created_at = $1, updated_at = $1 WHERE id = 1";
+            db.execute(project, params![now]).await.unwrap();
+        }
         let folder = tempfile::tempdir().unwrap();
         Self::on(db, clock, folder).await
     }
@@ -53,7 +78,15 @@ impl TestApp {
             storage_name: "filesystem",
         };
         let app = Arc::new(App::new(options).await.unwrap());
-        app.first_start(PASSWORD).await.unwrap();
+        if app.needs_first_password().await.unwrap() {
+            app.first_start(PASSWORD).await.unwrap();
+        }
+        if SECRETS.get().is_none() {
+            let key = db.query_one("SELECT value FROM keyring", &[]).await.unwrap().get(0).unwrap();
+            let hash = "SELECT password_hash FROM user_account WHERE id = 1";
+            let hash = db.query_one(hash, &[]).await.unwrap().get(0).unwrap();
+            let _ = SECRETS.set((key, hash));
+        }
         let router = haven_web::router(haven_web::Options {
             app: Arc::clone(&app),
             metrics: Metrics::new("test"),

@@ -368,7 +368,7 @@ fn forgeries(little: &str, more: &str) -> Vec<(String, &'static str)> {
 #[tokio::test]
 async fn only_our_own_signature_counts() {
     on_each_engine(async |app| {
-        let (scope, stranger) = (["repository:team/web:pull"], TestApp::start(app.db().engine()).await);
+        let (scope, stranger) = (["repository:team/web:pull"], TestApp::start_apart(app.db().engine()).await);
         for app in [&app, &stranger] {
             app.project("team", false).await;
         }
