@@ -34,7 +34,7 @@ pub struct Passwords {
 }
 
 impl Passwords {
-    /// Failures are answered after `delay`, and refused unseen while it lasts.
+    /// Failures are answered after `delay`, and the next attempt is looked at when it is over.
     ///
     /// # Errors
     /// When the system gives no random bytes.
@@ -92,12 +92,18 @@ pub async fn login(app: &App, credentials: &Credentials<'_>) -> Result<Option<Pe
     if !possible || credentials.secret.len() > MAX_SECRET {
         return Ok(None);
     }
-    match verified(app, credentials).await? {
-        Outcome::Known(person) => return Ok(Some(person)),
-        Outcome::Wrong => tokio::time::sleep(app.passwords.delay).await,
-        Outcome::Damped => {}
+    let mut outcome = verified(app, credentials).await?;
+    if matches!(outcome, Outcome::Damped) {
+        // Not refused but slowed: whoever mistyped, or whose client tried twice, gets in all the same.
+        tokio::time::sleep(app.passwords.delay).await;
+        outcome = verified(app, credentials).await?;
+    } else if matches!(outcome, Outcome::Wrong) {
+        tokio::time::sleep(app.passwords.delay).await;
     }
-    Ok(None)
+    match outcome {
+        Outcome::Known(person) => Ok(Some(person)),
+        Outcome::Wrong | Outcome::Damped => Ok(None),
+    }
 }
 
 async fn verified(app: &App, credentials: &Credentials<'_>) -> Result<Outcome> {
