@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::list::{batches, in_list};
 use crate::options::{Engine, Options};
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
@@ -65,6 +66,22 @@ impl Db {
     /// Reads exactly one row.
     pub async fn query_one(&self, sql: &str, params: &[Value]) -> Result<Row> {
         exactly_one(self.query(sql, params).await?, sql)
+    }
+
+    /// Reads with a list of values at `{list}` and `rest` after it, see [`in_list`]. A long list is asked for in pieces,
+    /// so an order holds within the rows of one value only.
+    pub async fn query_in<T: Into<Value>>(
+        &self,
+        sql: &str,
+        list: impl IntoIterator<Item = T>,
+        rest: &[Value],
+    ) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for (marks, mut values) in batches(list) {
+            values.extend_from_slice(rest);
+            rows.extend(self.query(&in_list(sql, &marks), &values).await?);
+        }
+        Ok(rows)
     }
 
     /// Writes: one statement in a transaction of its own. Says how many rows changed.

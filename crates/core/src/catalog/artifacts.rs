@@ -7,7 +7,7 @@ use crate::access::{
 };
 use crate::{App, Error, Result};
 use haven_db::list::{Column, Kind, Match, Query, Select};
-use haven_db::{Row, Timestamp, Value, params};
+use haven_db::{Timestamp, params};
 use haven_oci::{Reference as Name, RepositoryName};
 use serde_json::Value as Json;
 
@@ -219,15 +219,15 @@ pub(super) async fn find(
 
 /// Adds children, tags and accessories: one statement each for the whole page.
 async fn fill(app: &App, artifacts: &mut [Artifact], include: Include) -> Result<()> {
-    let ids: Vec<Value> = artifacts.iter().map(|artifact| artifact.id.into()).collect();
-    for row in of(app, sql::REFERENCES_OF, &ids, ") ORDER BY f.parent_id, f.position").await? {
+    let ids: Vec<i64> = artifacts.iter().map(|artifact| artifact.id).collect();
+    for row in app.db.query_in(sql::REFERENCES_OF, ids.iter().copied(), &[]).await? {
         let reference = sql::reference(&row)?;
         if let Some(parent) = by_id(artifacts, reference.parent_id) {
             parent.references.push(reference);
         }
     }
     if include.tags {
-        for row in of(app, sql::TAGS_OF, &ids, ") ORDER BY t.pushed_at DESC, t.id DESC").await? {
+        for row in app.db.query_in(sql::TAGS_OF, ids.iter().copied(), &[]).await? {
             let tag = sql::tag(&row)?;
             if let Some(artifact) = by_id(artifacts, tag.artifact_id) {
                 artifact.tags.push(tag);
@@ -235,7 +235,7 @@ async fn fill(app: &App, artifacts: &mut [Artifact], include: Include) -> Result
         }
     }
     if include.accessories {
-        for row in of(app, sql::ACCESSORIES_OF, &ids, ") ORDER BY x.id").await? {
+        for row in app.db.query_in(sql::ACCESSORIES_OF, ids.iter().copied(), &[]).await? {
             let accessory = sql::accessory(&row)?;
             if let Some(subject) = accessory.subject_artifact_id.and_then(|id| by_id(artifacts, id)) {
                 subject.accessories.push(accessory);
@@ -247,13 +247,4 @@ async fn fill(app: &App, artifacts: &mut [Artifact], include: Include) -> Result
 
 fn by_id(artifacts: &mut [Artifact], id: i64) -> Option<&mut Artifact> {
     artifacts.iter_mut().find(|artifact| artifact.id == id)
-}
-
-async fn of(app: &App, head: &str, ids: &[Value], tail: &str) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    for some in ids.chunks(500) {
-        let marks: Vec<String> = (1..=some.len()).map(|n| format!("${n}")).collect();
-        rows.extend(app.db.query(&format!("{head}{}{tail}", marks.join(", ")), some).await?);
-    }
-    Ok(rows)
 }

@@ -3,6 +3,7 @@
 use super::class::Class;
 use super::sql;
 use crate::{App, Code, Error, Result};
+use haven_db::list::{batches, in_list};
 use haven_db::{Kind, Timestamp, Tx, Value, params};
 use haven_oci::{Digest, Manifest, ManifestKind, RepositoryName, TagName};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -72,11 +73,9 @@ pub(crate) async fn children(tx: &mut Tx, repository: i64, manifest: &Manifest) 
 /// As [`children`].
 pub(crate) async fn check_children(app: &App, name: &RepositoryName, manifest: &Manifest) -> Result<()> {
     let mut found = HashMap::new();
-    for (marks, mut values) in batches(manifest.manifests.iter().map(|child| child.digest.as_str())) {
-        values.push(name.as_str().into());
-        for row in app.db.query(&in_list(sql::CHILDREN_NAMED, &marks), &values).await? {
-            found.insert(row.get::<String>(0)?, Child { id: 0, size: 0 });
-        }
+    let digests = manifest.manifests.iter().map(|child| child.digest.as_str());
+    for row in app.db.query_in(sql::CHILDREN_NAMED, digests, params![name.as_str()]).await? {
+        found.insert(row.get::<String>(0)?, Child { id: 0, size: 0 });
     }
     in_order(manifest, &found).map(drop)
 }
@@ -91,34 +90,6 @@ fn in_order(manifest: &Manifest, found: &HashMap<String, Child>) -> Result<Vec<C
         }
     }
     if absent.is_empty() { Ok(children) } else { Err(missing(absent.into_iter())) }
-}
-
-/// The most values of one list in a statement.
-const BATCH: usize = 512;
-
-/// Cuts a list into pieces for statements that begin with it, each with its parameters `$1, $2, …`. A manifest may name
-/// thousands of things, and a transaction must be short. Pieces are filled up by their last value to a power of two, so
-/// that there are few different statements.
-fn batches<T: Into<Value>>(list: impl Iterator<Item = T>) -> Vec<(String, Vec<Value>)> {
-    let all: Vec<Value> = list.map(Into::into).collect();
-    let filled = |some: &[Value]| {
-        let mut values = some.to_vec();
-        if let Some(last) = some.last() {
-            values.resize(some.len().next_power_of_two(), last.clone());
-        }
-        let marks: Vec<String> = (1..=values.len()).map(|n| format!("${n}")).collect();
-        (marks.join(", "), values)
-    };
-    all.chunks(BATCH).map(filled).collect()
-}
-
-/// Puts the parameters of a list into a statement, and the numbers of those that follow it.
-fn in_list(statement: &str, marks: &str) -> String {
-    let count = marks.split(',').count();
-    statement
-        .replace("{list}", marks)
-        .replace("{next}", &format!("${}", count + 1))
-        .replace("{after}", &format!("${}", count + 2))
 }
 
 /// The artifact's id; made with all that it refers to if it is new.
@@ -162,7 +133,7 @@ async fn link(tx: &mut Tx, new: &NewArtifact<'_>, id: i64) -> Result<()> {
     let mut needed = BTreeSet::from([new.digest.as_str()]);
     needed.extend(new.manifest.blobs().map(|blob| blob.digest.as_str()));
     let mut linked = HashSet::new();
-    for (marks, mut values) in batches(needed.into_iter()) {
+    for (marks, mut values) in batches(needed) {
         values.extend([id.into(), new.project_id.into()]);
         // Foreign layers may have no blob here; the statement links only what the project has.
         let rows = tx.query(&in_list(sql::INSERT_ARTIFACT_BLOBS, &marks), &values).await;
@@ -283,7 +254,7 @@ pub(crate) async fn relist(
 ) -> Result<()> {
     let ids: BTreeSet<i64> = std::iter::once(artifact).chain(children.iter().map(|child| child.id)).collect();
     let mut change = 0i64;
-    for (marks, values) in batches(ids.into_iter()) {
+    for (marks, values) in batches(ids) {
         for row in tx.query(&in_list(sql::RELIST, &marks), &values).await? {
             change += if row.get::<bool>(0)? { 1 } else { -1 };
         }

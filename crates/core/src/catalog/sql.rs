@@ -140,14 +140,16 @@ pub(super) const TAG_IS: &str = "EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id
 pub(super) const TAG_CONTAINS: &str =
     r"EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = a.id AND LOWER(t.name) LIKE LOWER(?) ESCAPE '\')";
 
-/// Heads of statements that end in a list of artifact ids.
-pub(super) const TAGS_OF: &str = "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at, t.pulled_at FROM tag t WHERE t.artifact_id IN (";
+/// About the artifacts of a page.
+pub(super) const TAGS_OF: &str = "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at, t.pulled_at FROM tag t WHERE t.artifact_id IN ({list})
+    ORDER BY t.pushed_at DESC, t.id DESC";
 pub(super) const REFERENCES_OF: &str =
     "SELECT f.parent_id, f.child_id, f.child_digest, f.platform, f.annotations,
-    f.urls FROM artifact_reference f WHERE f.parent_id IN (";
+    f.urls FROM artifact_reference f WHERE f.parent_id IN ({list}) ORDER BY f.parent_id, f.position";
 pub(super) const ACCESSORIES_OF: &str = "SELECT x.id, x.artifact_id, x.subject_artifact_id, x.subject_digest,
     r.name, a.size, a.digest, x.type, x.created_at FROM accessory x JOIN artifact a ON a.id = x.artifact_id
-    JOIN repository r ON r.id = x.repository_id WHERE x.subject_artifact_id IN (";
+    JOIN repository r ON r.id = x.repository_id WHERE x.subject_artifact_id IN ({list})
+    ORDER BY x.id";
 
 pub(super) const ACCESSORY_COLUMNS: &str =
     "SELECT x.id, x.artifact_id, x.subject_artifact_id, x.subject_digest,

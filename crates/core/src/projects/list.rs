@@ -3,8 +3,8 @@
 use super::{Project, person, sql};
 use crate::access::{Caller, Role};
 use crate::{App, Error, Result};
-use haven_db::Value;
 use haven_db::list::{Column, Kind, Match, Query, Select};
+use haven_db::params;
 use haven_oci::ProjectName;
 use std::collections::{BTreeMap, HashMap};
 
@@ -85,18 +85,18 @@ pub async fn exists(app: &App, name: &str) -> Result<bool> {
 /// # Errors
 /// When the database fails.
 pub async fn details(app: &App, caller: &Caller, projects: Vec<Project>) -> Result<Vec<Detail>> {
-    let ids: Vec<Value> = projects.iter().map(|project| project.id.into()).collect();
+    let ids: Vec<i64> = projects.iter().map(|project| project.id).collect();
     let mut metadata: HashMap<i64, BTreeMap<String, String>> = HashMap::new();
-    for row in within(app, sql::METADATA_OF, &ids, ")").await? {
+    for row in app.db.query_in(sql::METADATA_OF, ids.iter().copied(), &[]).await? {
         metadata.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);
     }
     let mut repositories: HashMap<i64, i64> = HashMap::new();
-    for row in within(app, sql::REPOSITORIES_OF, &ids, ") GROUP BY project_id").await? {
+    for row in app.db.query_in(sql::REPOSITORIES_OF, ids.iter().copied(), &[]).await? {
         repositories.insert(row.get(0)?, row.get(1)?);
     }
-    let owners: Vec<Value> = projects.iter().map(|project| project.owner_id.into()).collect();
+    let owners: Vec<i64> = projects.iter().map(|project| project.owner_id).collect();
     let mut names: HashMap<i64, String> = HashMap::new();
-    for row in within(app, sql::NAMES_OF, &owners, ")").await? {
+    for row in app.db.query_in(sql::NAMES_OF, owners.iter().copied(), &[]).await? {
         names.insert(row.get(0)?, row.get(1)?);
     }
     let mut roles = my_roles(app, caller, &ids).await?;
@@ -114,26 +114,16 @@ pub async fn details(app: &App, caller: &Caller, projects: Vec<Project>) -> Resu
     Ok(projects.into_iter().map(detail).collect())
 }
 
-async fn my_roles(app: &App, caller: &Caller, ids: &[Value]) -> Result<HashMap<i64, Vec<Role>>> {
+async fn my_roles(app: &App, caller: &Caller, ids: &[i64]) -> Result<HashMap<i64, Vec<Role>>> {
     let mut roles: HashMap<i64, Vec<Role>> = HashMap::new();
     let Some(person) = person(caller) else { return Ok(roles) };
-    let tail = format!(") AND entity_id = {}", person.id);
-    for row in within(app, sql::ROLES_OF, ids, &tail).await? {
+    for row in app.db.query_in(sql::ROLES_OF, ids.iter().copied(), params![person.id]).await? {
         roles.entry(row.get(0)?).or_default().extend(Role::from_id(row.get(1)?));
     }
     for mine in roles.values_mut() {
         mine.sort_by_key(|role| Role::ALL.iter().position(|known| known == role));
     }
     Ok(roles)
-}
-
-/// Runs `head $1, $2, … tail` for a list of ids; nothing for no ids.
-async fn within(app: &App, head: &str, ids: &[Value], tail: &str) -> Result<Vec<haven_db::Row>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let marks: Vec<String> = (1..=ids.len()).map(|n| format!("${n}")).collect();
-    Ok(app.db.query(&format!("{head}{}{tail}", marks.join(", ")), ids).await?)
 }
 
 fn as_bool(value: Match) -> Option<bool> {

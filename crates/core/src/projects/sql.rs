@@ -49,13 +49,15 @@ pub(super) const PRIVATE_AND_MINE: &str = "(NOT p.public AND EXISTS (SELECT 1 FR
     WHERE m.project_id = p.id AND m.entity_type = 'u' AND m.entity_id = ?))";
 pub(super) const OWNED_BY: &str = "p.owner_id = (SELECT u.id FROM user_account u WHERE u.username = ?)";
 
-/// Heads of statements that end in a list of ids.
+/// About the projects of a page.
 pub(super) const METADATA_OF: &str =
-    "SELECT project_id, name, value FROM project_metadata WHERE project_id IN (";
-pub(super) const REPOSITORIES_OF: &str = "SELECT project_id, COUNT(*) FROM repository WHERE project_id IN (";
-pub(super) const NAMES_OF: &str = "SELECT id, username FROM user_account WHERE id IN (";
-pub(super) const ROLES_OF: &str =
-    "SELECT project_id, role_id FROM project_member WHERE entity_type = 'u' AND project_id IN (";
+    "SELECT project_id, name, value FROM project_metadata WHERE project_id IN ({list})";
+pub(super) const REPOSITORIES_OF: &str =
+    "SELECT project_id, COUNT(*) FROM repository WHERE project_id IN ({list})
+    GROUP BY project_id";
+pub(super) const NAMES_OF: &str = "SELECT id, username FROM user_account WHERE id IN ({list})";
+pub(super) const ROLES_OF: &str = "SELECT project_id, role_id FROM project_member
+    WHERE entity_type = 'u' AND project_id IN ({list}) AND entity_id = {next}";
 
 pub(super) fn project(row: &Row) -> Result<Project> {
     let name: String = row.get(1)?;

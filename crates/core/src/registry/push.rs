@@ -9,7 +9,7 @@ use crate::catalog::{self, Class, NewArtifact};
 use crate::{App, Code, Error, Result};
 use bytes::Bytes;
 use futures::TryStreamExt as _;
-use haven_db::{Value, params};
+use haven_db::params;
 use haven_oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepositoryName};
 use std::collections::HashMap;
 
@@ -100,15 +100,10 @@ fn digest_of(reference: &Reference, content: &[u8]) -> Result<Digest> {
 /// The sizes of those of the manifest's blobs that the project has.
 async fn sizes_of(app: &App, project: i64, manifest: &Manifest) -> Result<HashMap<String, u64>> {
     let mut sizes = HashMap::new();
-    let digests: Vec<&str> = manifest.blobs().map(|blob| blob.digest.as_str()).collect();
-    for some in digests.chunks(500) {
-        let marks: Vec<String> = (2..some.len() + 2).map(|n| format!("${n}")).collect();
-        let values: Vec<Value> =
-            std::iter::once(project.into()).chain(some.iter().map(|digest| (*digest).into())).collect();
-        for row in app.db.query(&format!("{}{})", sql::BLOBS_OF, marks.join(", ")), &values).await? {
-            let size: i64 = row.get(1)?;
-            sizes.insert(row.get(0)?, size.unsigned_abs());
-        }
+    let digests = manifest.blobs().map(|blob| blob.digest.as_str());
+    for row in app.db.query_in(sql::BLOBS_OF, digests, params![project]).await? {
+        let size: i64 = row.get(1)?;
+        sizes.insert(row.get(0)?, size.unsigned_abs());
     }
     Ok(sizes)
 }

@@ -42,7 +42,7 @@ pub(super) const BLOB: &str = "SELECT b.size FROM project_blob l JOIN blob b ON 
 
 pub(super) const BLOBS_OF: &str =
     "SELECT b.digest, b.size FROM project_blob l JOIN blob b ON b.digest = l.digest
-    WHERE l.project_id = $1 AND l.digest IN (";
+    WHERE l.digest IN ({list}) AND l.project_id = {next}";
 
 pub(super) const PROJECTS_WITH_BLOB: &str = "SELECT p.id FROM project_blob l
     JOIN project p ON p.id = l.project_id

@@ -1,11 +1,13 @@
 //! Lists as the API asks for them: `q` says which, `sort` in what order, `page` how many.
 
+mod batch;
 mod q;
 mod select;
 mod sort;
 
 use crate::Timestamp;
 
+pub use batch::{batches, in_list};
 pub use q::{Invalid, parse_q};
 pub use select::Select;
 pub use sort::{Sort, parse_sort};
