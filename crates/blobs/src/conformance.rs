@@ -39,6 +39,7 @@ pub async fn run(store: &dyn BlobStore) {
     store.the_same_content_can_be_committed_at_once().await;
     store.an_aborted_upload_is_gone().await;
     store.an_id_is_used_once_and_cannot_wander().await;
+    store.a_shelf_lists_its_blobs().await;
     store.store.check().await.unwrap();
 }
 
@@ -328,5 +329,22 @@ impl Suite<'_> {
             let appended = self.store.append(&mut upload, body(&content(19, 3), 3), None).await;
             assert_eq!(appended.unwrap_err().kind, Kind::Invalid);
         }
+    }
+
+    async fn a_shelf_lists_its_blobs(&self) {
+        let (bytes, digest) = self.content(20, 4321);
+        let prefix = u8::from_str_radix(&digest.hex()[..2], 16).unwrap();
+        let listed = async |algorithm, prefix| {
+            let blobs = self.store.list(algorithm, prefix).await.unwrap();
+            assert!(blobs.is_sorted_by(|a, b| a.digest < b.digest));
+            blobs.into_iter().find(|blob| blob.digest == digest).map(|blob| blob.size)
+        };
+        assert_eq!(listed(Algorithm::Sha256, prefix).await, None);
+        self.store.put(&digest, bytes).await.unwrap();
+        assert_eq!(listed(Algorithm::Sha256, prefix).await, Some(4321));
+        assert_eq!(listed(Algorithm::Sha256, prefix.wrapping_add(1)).await, None);
+        assert_eq!(listed(Algorithm::Sha512, prefix).await, None);
+        self.store.delete(&digest).await.unwrap();
+        assert_eq!(listed(Algorithm::Sha256, prefix).await, None);
     }
 }

@@ -18,7 +18,7 @@ mod upload;
 pub use error::{Error, Kind, Result};
 pub use filesystem::Filesystem;
 pub use memory::Memory;
-pub use store::{BlobStore, ByteStream};
+pub use store::{BlobStore, ByteStream, Stored};
 #[cfg(any(test, feature = "testing"))]
 pub use unreliable::Unreliable;
 pub use upload::Upload;

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use haven_oci::{Algorithm, Digest};
 
 use crate::error::{Error, Kind, Result};
 use crate::hash::Hasher;
-use crate::store::{BlobStore, ByteStream};
+use crate::store::{BlobStore, ByteStream, Stored};
 use crate::upload::{Upload, check_id};
 
 /// Slices are cut as a real store cuts them, so that callers meet more than one.
@@ -131,6 +131,20 @@ impl BlobStore for Memory {
         // A crash leaves nothing in memory, so everything here belongs to somebody.
         let _ = (older_than, known);
         Ok(0)
+    }
+
+    async fn list(&self, algorithm: Algorithm, prefix: u8) -> Result<Vec<Stored>> {
+        let shelf = format!("{algorithm}:{prefix:02x}");
+        let blobs = locked(&self.blobs);
+        let here = blobs.iter().filter(|(digest, _)| digest.as_str().starts_with(&shelf));
+        let stored = |(digest, bytes): (&Digest, &Bytes)| Stored {
+            digest: digest.clone(),
+            size: bytes.len() as u64,
+            modified: SystemTime::UNIX_EPOCH,
+        };
+        let mut found: Vec<Stored> = here.map(stored).collect();
+        found.sort_unstable_by(|a, b| a.digest.cmp(&b.digest));
+        Ok(found)
     }
 
     async fn check(&self) -> Result<()> {

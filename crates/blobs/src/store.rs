@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,6 +16,16 @@ use crate::upload::Upload;
 
 /// Bytes on their way in or out.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
+/// A blob as the storage has it, whatever the rows say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub digest: Digest,
+    /// In bytes.
+    pub size: u64,
+    /// When it came here, by the storage's own clock.
+    pub modified: SystemTime,
+}
 
 /// A place for blobs.
 ///
@@ -57,6 +67,10 @@ pub trait BlobStore: Send + Sync + 'static {
     /// Removes what crashes left behind: uploads whose id is not `known`, and drafts, if nothing was written to them
     /// for `older_than`. Returns how many. Anything that is not ours stays.
     async fn sweep(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64>;
+
+    /// The blobs whose hash begins with the byte `prefix`, by digest: the 256 shelves on which every layout keeps them.
+    /// One that comes or goes meanwhile may be listed or not. Whatever is not a blob is passed over.
+    async fn list(&self, algorithm: Algorithm, prefix: u8) -> Result<Vec<Stored>>;
 
     /// Whether the storage can be written to, right now.
     async fn check(&self) -> Result<()>;

@@ -12,7 +12,7 @@ use futures::{StreamExt, stream};
 use haven_oci::{Algorithm, Digest};
 
 use crate::error::{Error, Kind, Result};
-use crate::store::{BlobStore, ByteStream};
+use crate::store::{BlobStore, ByteStream, Stored};
 use crate::upload::Upload;
 
 /// Fails the first few tries of each operation on each blob or upload.
@@ -102,6 +102,11 @@ impl<S: BlobStore> BlobStore for Unreliable<S> {
     async fn sweep(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64> {
         self.pass("sweep", "")?;
         self.inner.sweep(older_than, known).await
+    }
+
+    async fn list(&self, algorithm: Algorithm, prefix: u8) -> Result<Vec<Stored>> {
+        self.pass("list", &format!("{algorithm}:{prefix:02x}"))?;
+        self.inner.list(algorithm, prefix).await
     }
 
     async fn check(&self) -> Result<()> {

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use haven_oci::Digest;
+use haven_oci::{Algorithm, Digest};
 
 use crate::error::{Error, Kind, Result};
 use crate::upload::check_id;
@@ -73,6 +73,11 @@ impl Layout {
 
     pub(super) fn blob(&self, digest: &Digest) -> PathBuf {
         self.directories(digest)[2].join("data")
+    }
+
+    /// The folder of the blobs whose hash begins with `prefix`.
+    pub(super) fn shelf(&self, algorithm: Algorithm, prefix: u8) -> PathBuf {
+        self.blobs.join(algorithm.as_str()).join(format!("{prefix:02x}"))
     }
 
     /// The folder of an upload.

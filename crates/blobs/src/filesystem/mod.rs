@@ -1,9 +1,10 @@
 //! Blobs as files, in the tree of the distribution registry.
 //!
 //! What was acknowledged is on the disk: bytes before an upload says that it has them, names before a blob says that
-//! it exists. Nothing here is ever found by walking; the rows know what there is.
+//! it exists. Nothing here is found by walking, except to compare it with the rows, which know what there is.
 
 mod layout;
+mod list;
 mod read;
 mod session;
 mod sweep;
@@ -22,7 +23,7 @@ use haven_oci::{Algorithm, Digest};
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::error::{Error, Kind, Result};
-use crate::store::{BlobStore, ByteStream};
+use crate::store::{BlobStore, ByteStream, Stored};
 use crate::upload::Upload;
 use layout::Layout;
 
@@ -99,6 +100,10 @@ impl BlobStore for Filesystem {
 
     async fn sweep(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64> {
         self.sweep_uploads(older_than, known).await
+    }
+
+    async fn list(&self, algorithm: Algorithm, prefix: u8) -> Result<Vec<Stored>> {
+        self.with_layout(move |layout| list::list(layout, algorithm, prefix)).await
     }
 
     async fn check(&self) -> Result<()> {

@@ -230,3 +230,15 @@ async fn a_folder_that_cannot_be_used_is_refused_by_name() {
         assert_eq!(Filesystem::open(fixture.folder.path()).unwrap_err().kind, Kind::Unavailable);
     }
 }
+
+#[tokio::test]
+async fn a_shelf_passes_over_strangers() {
+    let fixture = Fixture::new();
+    let shelf = fixture.path("blobs/sha256/ab");
+    fs::create_dir_all(shelf.join("not-a-digest")).unwrap();
+    fs::create_dir_all(shelf.join("ab".repeat(32))).unwrap();
+    fs::create_dir_all(shelf.join("cd".repeat(32))).unwrap();
+    fs::write(shelf.join("cd".repeat(32)).join("data"), "in the wrong place").unwrap();
+    fs::write(shelf.join("ab00".repeat(16)), "a file").unwrap();
+    assert_eq!(fixture.store.list(Algorithm::Sha256, 0xab).await.unwrap(), []);
+}

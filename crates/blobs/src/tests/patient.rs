@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use haven_oci::{Algorithm, Digest};
 
-use crate::{BlobStore, ByteStream, Error, Kind, Memory, Result, Unreliable, Upload};
+use crate::{BlobStore, ByteStream, Error, Kind, Memory, Result, Stored, Unreliable, Upload};
 
 pub(super) struct Patient<S>(pub(super) S);
 
@@ -79,6 +79,10 @@ impl<S: BlobStore> BlobStore for Patient<S> {
 
     async fn sweep(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64> {
         persist!(self.0.sweep(older_than, known))
+    }
+
+    async fn list(&self, algorithm: Algorithm, prefix: u8) -> Result<Vec<Stored>> {
+        persist!(self.0.list(algorithm, prefix))
     }
 
     async fn check(&self) -> Result<()> {
