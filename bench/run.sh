@@ -91,6 +91,9 @@ machine() {
   for name in "${LEFT_OUT[@]}"; do fact "left out, ${name%%:*}: it could not be installed here"; done
 }
 
+free=$(df -Pk "$BENCH_WORK" | awk 'NR == 2 { print int($4 / 1e6) }')
+[ -n "${QUICK:-}" ] || [ "$free" -ge 20 ] || { echo "bench: $BENCH_WORK has $free GB left and 20 are needed" >&2 && exit 1; }
+
 say 'installing'
 LEFT_OUT=()
 install_peers

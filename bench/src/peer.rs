@@ -85,7 +85,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    fn parse(line: &str, connector: Arc<Connector>) -> Result<Self> {
+    pub(crate) fn parse(line: &str, connector: Arc<Connector>) -> Result<Self> {
         let line: Line = serde_json::from_str(line)?;
         let uri: Uri = line.url.parse()?;
         let host = uri.authority().ok_or("the URL of a server has no host")?.to_string();

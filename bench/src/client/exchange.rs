@@ -1,5 +1,7 @@
 //! HTTP/1.1: one request after the other on a connection that stays open.
 
+use std::time::Instant;
+
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -40,7 +42,7 @@ impl Head {
     }
 
     /// How long the body is; none when it comes in chunks.
-    fn length(&self) -> Result<Option<u64>> {
+    pub(crate) fn length(&self) -> Result<Option<u64>> {
         match self.get("content-length") {
             Some(length) => Ok(Some(length.parse()?)),
             None if self.get("transfer-encoding").is_some() => Ok(None),
@@ -74,6 +76,18 @@ impl Connection {
         let length = head.length()?.ok_or("a body in chunks where one of known length was expected")?;
         self.pass(length, |_| {}).await?;
         Ok(length)
+    }
+
+    /// Reads the body until it ends or time is up; says how much that was. After less than all of it the connection is of
+    /// no further use.
+    pub(crate) async fn discard_until(&mut self, length: u64, end: Instant) -> Result<u64> {
+        let mut read = 0;
+        while read < length && Instant::now() < end {
+            let piece = (length - read).min(BUFFER as u64);
+            self.pass(piece, |_| {}).await?;
+            read += piece;
+        }
+        Ok(read)
     }
 
     /// Reads the body and says its digest.

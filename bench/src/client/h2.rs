@@ -1,5 +1,7 @@
 //! HTTP/2, with the windows that clients written in Go offer.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Empty};
@@ -31,8 +33,13 @@ impl Multiplexed {
         Ok(Self { requests })
     }
 
-    /// Reads a body and gives it to nobody; says status and length.
-    pub(crate) async fn discard(&mut self, url: &str, authorization: &str) -> Result<(u16, u64)> {
+    /// Reads a body and gives it to nobody, until it ends or time is up; says status and how much was read.
+    pub(crate) async fn discard_until(
+        &mut self,
+        url: &str,
+        authorization: &str,
+        end: Instant,
+    ) -> Result<(u16, u64)> {
         let mut request = Request::get(url);
         if !authorization.is_empty() {
             request = request.header("authorization", authorization);
@@ -40,10 +47,11 @@ impl Multiplexed {
         let answer = self.requests.send_request(request.body(Empty::new())?).await?;
         let status = answer.status().as_u16();
         let mut body = answer.into_body();
-        let mut length = 0;
-        while let Some(frame) = body.frame().await {
-            length += frame?.data_ref().map_or(0, Bytes::len) as u64;
+        let mut read = 0;
+        while Instant::now() < end {
+            let Some(frame) = body.frame().await else { break };
+            read += frame?.data_ref().map_or(0, Bytes::len) as u64;
         }
-        Ok((status, length))
+        Ok((status, read))
     }
 }

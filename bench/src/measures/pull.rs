@@ -1,6 +1,6 @@
 //! Pulls of one blob by several clients at once, over connections that are open already.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -22,13 +22,13 @@ pub(crate) struct Options {
     /// How many clients at once; several numbers are measured one after the other.
     #[arg(long, value_delimiter = ',', default_value = "1")]
     clients: Vec<usize>,
+    /// How long a run takes.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
     /// Speak HTTP/2, which takes TLS.
     #[arg(long)]
     http2: bool,
 }
-
-/// A single client has a run of several pulls, or it would be over too soon to be measured.
-const PULLS: usize = 4;
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let peers = options.common.open()?;
@@ -37,14 +37,8 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         provide(peer, &blobs, 0).await.map_err(|error| peer.wrong(error))?;
     }
     for clients in &options.clients {
-        in_turn(&options.common, "pull", &peers, async |peer, _| {
-            if options.http2 {
-                over2(peer, &blobs, *clients).await
-            } else {
-                over1(peer, &blobs, *clients).await
-            }
-        })
-        .await?;
+        in_turn(&options.common, "pull", &peers, async |peer, _| once(peer, &blobs, *clients, options).await)
+            .await?;
     }
     Ok(())
 }
@@ -86,53 +80,115 @@ fn whole(length: u64, size: u64) -> Result<()> {
     if length == size { Ok(()) } else { Err(format!("{length} bytes instead of {size}").into()) }
 }
 
-async fn over1(peer: &Peer, blobs: &Blobs, clients: usize) -> Result<Found> {
-    let (digest, size, times) = (blobs.digest(0), blobs.size(), PULLS.div_ceil(clients));
-    let mut open = Vec::new();
-    for _ in 0..clients {
-        open.push(Registry::open(peer, &Peer::repository("bench"), "pull").await?);
+/// A client pulls the blob again and again until time is up, and says how many bytes came.
+async fn over1(mut registry: Registry, digest: String, size: u64, end: Instant) -> Result<u64> {
+    let request = registry.request("GET", &registry.blob(&digest), "");
+    let connection = registry.connection();
+    let mut read = 0;
+    while Instant::now() < end {
+        connection.send(request.as_bytes()).await?;
+        let head = connection.head().await?;
+        expect(head.status, 200, "GET of the blob", b"")?;
+        whole(head.length()?.unwrap_or(0), size)?;
+        read += connection.discard_until(size, end).await?;
     }
-    let began = Instant::now();
-    let pulls = open.into_iter().map(|mut registry| {
-        let request = registry.request("GET", &registry.blob(&digest), "");
-        async move {
-            for _ in 0..times {
-                pull(registry.connection(), &request, size).await?;
-            }
-            Ok(())
-        }
-    });
-    together(pulls).await?;
-    found(clients, times, size, began)
+    Ok(read)
 }
 
-async fn over2(peer: &Peer, blobs: &Blobs, clients: usize) -> Result<Found> {
-    let (digest, size, times) = (blobs.digest(0), blobs.size(), PULLS.div_ceil(clients));
+/// The same over HTTP/2.
+async fn over2(
+    (mut connection, registry): (Multiplexed, Registry),
+    url: String,
+    size: u64,
+    end: Instant,
+) -> Result<u64> {
+    let mut read = 0;
+    while Instant::now() < end {
+        let (status, length) = connection.discard_until(&url, &registry.authorization, end).await?;
+        expect(status, 200, "GET of the blob", b"")?;
+        if Instant::now() < end {
+            whole(length, size)?;
+        }
+        read += length;
+    }
+    Ok(read)
+}
+
+async fn once(peer: &Peer, blobs: &Blobs, clients: usize, options: &Options) -> Result<Found> {
+    let (digest, size) = (blobs.digest(0), blobs.size());
     let mut open = Vec::new();
     for _ in 0..clients {
         let registry = Registry::open(peer, &Peer::repository("bench"), "pull").await?;
-        let url = format!("https://{}{}", peer.host, registry.blob(&digest));
-        open.push((Multiplexed::open(peer).await?, url, registry.authorization));
+        let multiplexed = if options.http2 { Some(Multiplexed::open(peer).await?) } else { None };
+        open.push((registry, multiplexed));
     }
     let began = Instant::now();
-    let pulls = open.into_iter().map(|(mut connection, url, authorization)| async move {
-        for _ in 0..times {
-            let (status, length) = connection.discard(&url, &authorization).await?;
-            expect(status, 200, "GET of the blob", b"")?;
-            whole(length, size)?;
+    let end = began + Duration::from_secs_f64(options.seconds);
+    let pulls = open.into_iter().map(|(registry, multiplexed)| {
+        let url = format!("https://{}{}", peer.host, registry.blob(&digest));
+        let digest = digest.clone();
+        async move {
+            match multiplexed {
+                Some(connection) => over2((connection, registry), url, size, end).await,
+                None => over1(registry, digest, size, end).await,
+            }
         }
-        Ok(())
     });
-    together(pulls).await?;
-    found(clients, times, size, began)
-}
-
-fn found(clients: usize, times: usize, size: u64, began: Instant) -> Result<Found> {
-    let bytes = size * (clients * times) as u64;
-    Ok(vec![(row(clients), speed(bytes, began.elapsed()), Unit::Speed)])
+    let read: u64 = together(pulls).await?.iter().sum();
+    Ok(vec![(row(clients), speed(read, began.elapsed()), Unit::Speed)])
 }
 
 /// The row of so many clients.
 pub(crate) fn row(clients: usize) -> String {
     if clients == 1 { "1 client".to_owned() } else { format!("{clients} clients") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Connector;
+    use std::io::{Read, Write};
+    use std::sync::Arc;
+
+    /// A server that answers every request with these bytes.
+    fn server(body: Vec<u8>) -> (Peer, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let line = serde_json::json!({
+            "name": "fixed", "url": format!("http://{}", listener.local_addr().unwrap()), "folder": folder.path(),
+        });
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (mut stream, body) = (stream.unwrap(), body.clone());
+                std::thread::spawn(move || {
+                    while stream.read(&mut [0; 4_096]).is_ok_and(|read| read > 0) {
+                        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+                        stream.write_all(&[head.as_bytes(), &body].concat()).unwrap_or_default();
+                    }
+                });
+            }
+        });
+        let connector = Arc::new(Connector::new(None).unwrap());
+        (Peer::parse(&line.to_string(), connector).unwrap(), folder)
+    }
+
+    #[tokio::test]
+    async fn a_wrong_answer_ends_the_run() {
+        let blobs = Blobs::new(1);
+        let right: Vec<u8> = blobs.pieces(0).flatten().collect();
+        let (peer, _folder) = server(right.clone());
+        provide(&peer, &blobs, 0).await.unwrap();
+        let end = Instant::now() + Duration::from_millis(50);
+        let registry = Registry::open(&peer, "library/bench", "pull").await.unwrap();
+        assert!(over1(registry, blobs.digest(0), blobs.size(), end).await.unwrap() > 0);
+
+        let (peer, _folder) = server([&right[1..], b"x"].concat());
+        let error = provide(&peer, &blobs, 0).await.unwrap_err();
+        assert!(error.to_string().contains("came back as"), "{error}");
+
+        let (peer, _folder) = server(right[1..].to_vec());
+        let end = Instant::now() + Duration::from_millis(50);
+        let registry = Registry::open(&peer, "library/bench", "pull").await.unwrap();
+        assert!(over1(registry, blobs.digest(0), blobs.size(), end).await.is_err());
+    }
 }
