@@ -14,6 +14,7 @@ mod store;
 #[cfg(any(test, feature = "testing"))]
 mod unreliable;
 mod upload;
+mod verify;
 
 pub use error::{Error, Kind, Result};
 pub use filesystem::Filesystem;
@@ -22,6 +23,7 @@ pub use store::{BlobStore, ByteStream, Stored};
 #[cfg(any(test, feature = "testing"))]
 pub use unreliable::Unreliable;
 pub use upload::Upload;
+pub use verify::verify;
 
 #[cfg(test)]
 mod tests;

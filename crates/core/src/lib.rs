@@ -7,6 +7,7 @@ pub mod access;
 mod app;
 pub mod catalog;
 mod error;
+pub mod fsck;
 pub mod identity;
 pub mod projects;
 pub mod registry;

@@ -32,6 +32,11 @@ impl Db {
         migrate::run(self, migrate::MIGRATIONS).await
     }
 
+    /// Refuses a schema that is not exactly this program's, and changes nothing: for those who only look.
+    pub async fn expect_schema(&self) -> Result<()> {
+        migrate::expect(self, migrate::MIGRATIONS).await
+    }
+
     /// Which engine this is.
     pub fn engine(&self) -> Engine {
         match &self.0 {

@@ -10,14 +10,16 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use crate::{Clock, Db, Engine, Error, Kind, Result, Tx, params};
+use crate::{Clock, Db, Engine, Error, Kind, Result, Row, Tx, params};
 
 /// A number, a name, and the texts for SQLite and PostgreSQL.
 pub(crate) type Migration = (u32, &'static str, &'static str, &'static str);
 
 /// All steps, in order. A step that was released is never edited; it is followed by another.
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[same(1, "registry", include_str!("../../../migrations/0001_registry.sql"))];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    same(1, "registry", include_str!("../../../migrations/0001_registry.sql")),
+    same(2, "lost_blobs", include_str!("../../../migrations/0002_lost_blobs.sql")),
+];
 
 /// A step whose text serves both engines.
 const fn same(version: u32, name: &'static str, text: &'static str) -> Migration {
@@ -53,6 +55,26 @@ const TURN: Duration = Duration::from_secs(300);
 pub(crate) async fn run(db: &Db, migrations: &[Migration]) -> Result<()> {
     while step(db, migrations).await? {}
     Ok(())
+}
+
+/// Refuses a schema that is not the one these steps make. Changes nothing.
+pub(crate) async fn expect(db: &Db, migrations: &[Migration]) -> Result<()> {
+    let none = |error: Error| match error.kind {
+        Kind::Internal => Error::internal("the database has no schema of this program").because(error),
+        _ => error,
+    };
+    let rows = db.query(APPLIED, &[]).await.map_err(none)?;
+    let applied = rows.iter().map(Applied::read).collect::<Result<Vec<_>>>()?;
+    check(migrations, &applied)?;
+    if applied.len() == migrations.len() {
+        return Ok(());
+    }
+    let message = format!(
+        "the database has schema version {}, and this program needs {}: `haven serve` brings it up to date",
+        applied.len(),
+        migrations.len()
+    );
+    Err(Error::internal(message))
 }
 
 /// Applies the first missing step; false if there is none.
@@ -95,11 +117,14 @@ struct Applied {
     checksum: String,
 }
 
+impl Applied {
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self { version: row.get(0)?, name: row.get(1)?, checksum: row.get(2)? })
+    }
+}
+
 async fn applied(tx: &mut Tx) -> Result<Vec<Applied>> {
-    let rows = tx.query(APPLIED, &[]).await?;
-    rows.iter()
-        .map(|row| Ok(Applied { version: row.get(0)?, name: row.get(1)?, checksum: row.get(2)? }))
-        .collect()
+    tx.query(APPLIED, &[]).await?.iter().map(Applied::read).collect()
 }
 
 /// What was applied must be the beginning of what we know, unchanged.

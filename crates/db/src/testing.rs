@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use crate::{Db, Engine, Options, PostgresOptions, Result, SqliteOptions, migrate};
+use crate::{Db, Engine, Error, Options, PostgresOptions, Result, SqliteOptions, migrate};
 
 /// A database that is gone when this is dropped. Dereferences to its [`Db`].
 #[derive(Debug)]
@@ -30,6 +30,22 @@ impl TestDb {
     /// The handle, to hand on.
     pub fn db(&self) -> Db {
         self.db.clone()
+    }
+
+    /// Runs one statement as if there were no keys between tables: how somebody damages a database by hand.
+    pub async fn without_keys(&self, sql: &str) -> Result<()> {
+        match &self.options {
+            Options::Sqlite(options) => {
+                let failed = |error| Error::internal("damage").because(error);
+                let conn = rusqlite::Connection::open(&options.path).map_err(failed)?;
+                conn.execute_batch(&format!("PRAGMA foreign_keys = OFF; {sql}")).map_err(failed)
+            }
+            Options::Postgres(_) => {
+                let mut tx = self.db.begin().await?;
+                tx.batch(&format!("SET LOCAL session_replication_role = replica; {sql}")).await?;
+                tx.commit().await
+            }
+        }
     }
 
     /// How to open the same database once more, as another process would.

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{admin, serve};
+use crate::{admin, fsck, serve};
 use clap::{Args, Parser, Subcommand};
 use haven_server::config::{Config, Sources, process_env};
 use std::io::Write as _;
@@ -32,6 +32,11 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Compare the database with the storage, both ways, and rows with each other.
+    ///
+    /// Looks only, unless it is told to repair, and needs no pause of the server. Ends with 0 when nothing is wrong (any
+    /// more), with 1 when something is, and with 2 when it could not look.
+    Fsck(fsck::Arguments),
     /// Do what must work when nobody can log in.
     Admin {
         #[command(subcommand)]
@@ -68,7 +73,7 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    fn load(self) -> Result<Config, Failure> {
+    pub(crate) fn load(self) -> Result<Config, Failure> {
         let sources =
             Sources { file: self.config, env: process_env(), data_dir: self.data_dir, listen: self.listen };
         Ok(Config::load(sources)?)
@@ -78,6 +83,7 @@ impl Common {
 impl Cli {
     pub(crate) fn run(self) -> ExitCode {
         let done = match self.command {
+            Command::Fsck(arguments) => return fsck::run(arguments),
             Command::Serve(common) => common.load().and_then(|config| block_on(serve::run(config))),
             Command::Config { command: ConfigCommand::Check(common) } => common.load().map(|config| {
                 for notice in &config.notices {
@@ -99,7 +105,7 @@ impl Cli {
     }
 }
 
-fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
@@ -108,7 +114,8 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-fn complain(failure: &(dyn std::error::Error + 'static)) {
+/// Prints why a command failed.
+pub(crate) fn complain(failure: &(dyn std::error::Error + 'static)) {
     let mut stderr = std::io::stderr();
     let _ = writeln!(stderr, "haven: {failure}");
     let mut cause = failure.source();

@@ -69,13 +69,9 @@ pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
     let secret_key = secrets::secret_key(&config.data_dir)?;
     let db = Db::open(database(&config.database)).await?;
     db.migrate().await?;
-    let blobs: Arc<dyn BlobStore> = match &config.storage {
-        Storage::Filesystem { root } => Arc::new(Filesystem::open(root)?),
-        other => return Err(format!("this version cannot keep blobs in {other:?}").into()),
-    };
     let options = haven_core::Options {
         db,
-        blobs,
+        blobs: blobs(&config.storage)?,
         clock: Clock::system(),
         secret_key,
         signing_key_pem: None,
@@ -84,6 +80,14 @@ pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
         storage_name: "filesystem",
     };
     Ok(App::new(options).await?)
+}
+
+/// The storage that the configuration names.
+pub(crate) fn blobs(wanted: &Storage) -> Result<Arc<dyn BlobStore>, Failure> {
+    match wanted {
+        Storage::Filesystem { root } => Ok(Arc::new(Filesystem::open(root)?)),
+        other => Err(format!("this version cannot keep blobs in {other:?}").into()),
+    }
 }
 
 /// Defaults of the configuration, and what overrules the database.
@@ -101,7 +105,8 @@ fn settings(config: &Config) -> Result<Configured, Failure> {
     Ok(Configured { defaults, overwrite: Some(change) })
 }
 
-fn database(wanted: &Database) -> haven_db::Options {
+/// The database that the configuration names.
+pub(crate) fn database(wanted: &Database) -> haven_db::Options {
     match wanted {
         Database::Sqlite { path } => haven_db::Options::Sqlite(SqliteOptions::new(path)),
         Database::Postgres { url, max_connections, .. } => {

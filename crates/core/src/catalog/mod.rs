@@ -7,6 +7,7 @@ mod artifacts;
 mod class;
 mod delete;
 mod push;
+mod recompute;
 mod repositories;
 mod sql;
 mod tags;
@@ -24,3 +25,4 @@ pub(crate) use push::{
     NewArtifact, attach, check_children, children, lock_repository, missing, open_repository, put_artifact,
     put_tag, relist,
 };
+pub(crate) use recompute::recompute;

@@ -76,6 +76,19 @@ pub(super) const RELIST: &str = "UPDATE artifact SET listed = NOT listed WHERE i
         OR NOT EXISTS (SELECT 1 FROM artifact_reference r WHERE r.child_id = artifact.id)))
     RETURNING listed";
 
+/// The first takes the repository's row.
+pub(super) const RECOMPUTE: [&str; 4] = [
+    "UPDATE repository SET updated_at = updated_at WHERE id = $1",
+    "UPDATE accessory SET subject_artifact_id = (SELECT a.id FROM artifact a
+        WHERE a.repository_id = accessory.repository_id AND a.digest = accessory.subject_digest)
+        WHERE repository_id = $1",
+    "UPDATE artifact SET listed = NOT listed WHERE repository_id = $1 AND listed <>
+        (NOT accessory AND (EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = artifact.id)
+            OR NOT EXISTS (SELECT 1 FROM artifact_reference r WHERE r.child_id = artifact.id)))",
+    "UPDATE repository SET artifact_count = (SELECT COUNT(*) FROM artifact a
+        WHERE a.repository_id = repository.id AND a.listed) WHERE id = $1",
+];
+
 pub(super) const COUNT_ARTIFACTS: &str =
     "UPDATE repository SET artifact_count = artifact_count + $2, updated_at = $3 WHERE id = $1";
 

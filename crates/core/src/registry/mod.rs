@@ -1,18 +1,22 @@
 //! The distribution API's acts: uploads, blobs, push, pull, referrers, tags and the catalog (the OCI
 //! distribution specification 1.1).
 //!
-//! Owns `upload`, `blob`, `project_blob` and `manifest`; what a push means for repositories, artifacts and tags is said
+//! Owns `upload`, `blob`, `blob_removal`, `project_blob` and `manifest`; what a push means for repositories, artifacts and tags is said
 //! by the steps of [`crate::catalog`].
 
 mod blobs;
 mod catalog;
 mod delete;
+mod lost;
 mod mount;
 mod pull;
 mod push;
 mod referrers;
+mod removal;
 mod sql;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod uploads;
 
 pub use blobs::{Blob, delete as delete_blob, open as open_blob, stat as stat_blob};
@@ -26,3 +30,6 @@ pub use sweep::{Purge, purge_uploads};
 pub use uploads::{
     Chunk, Owner, Session, append, cancel, count as count_uploads, finish, owner, start, status,
 };
+
+pub(crate) use lost::{declare_lost, find_again, keep_manifest, make_lost, mend_manifest};
+pub(crate) use removal::{Doomed, Removed, Watch, remove, watch};

@@ -3,6 +3,7 @@
 //! Everything it means happens in one transaction: the repository, the manifest's bytes, the artifact with what it
 //! refers to, the tag, and its place under a subject.
 
+use super::removal::watch;
 use super::sql;
 use crate::access::{Grant, permissions::Push};
 use crate::catalog::{self, Class, NewArtifact};
@@ -48,8 +49,9 @@ pub async fn push(
     let config = config_of(app, &manifest, &blobs).await?;
     let class = Class::of(&manifest, config.as_deref());
 
-    app.blobs.put(&digest, content.clone()).await?;
     let now = app.clock.now();
+    let watch = watch(&app.db, &digest, now).await?;
+    app.blobs.put(&digest, content.clone()).await?;
     let mut tx = app.db.begin().await?;
     let repository_id = catalog::open_repository(&mut tx, grant.project.id, repository, now).await?;
     if tx.query_opt(sql::LIVE_PROJECT, params![grant.project.id]).await?.is_none() {
@@ -60,6 +62,7 @@ pub async fn push(
         i64::try_from(content.len()).map_err(|error| Error::internal("manifest size").because(error))?;
     tx.execute(sql::INSERT_MANIFEST, params![digest.as_str(), content.to_vec()]).await?;
     tx.execute(sql::INSERT_BLOB, params![digest.as_str(), size, now]).await?;
+    watch.check(&mut tx).await?;
     tx.execute(sql::LINK_BLOB, params![grant.project.id, digest.as_str(), now]).await?;
     let new = NewArtifact {
         project_id: grant.project.id,

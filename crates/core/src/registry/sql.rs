@@ -30,19 +30,21 @@ pub(super) const STALE_UPLOADS: &str =
 
 pub(super) const DELETE_STALE_UPLOAD: &str = "DELETE FROM upload WHERE id = $1 AND updated_at < $2";
 
-pub(super) const INSERT_BLOB: &str =
-    "INSERT INTO blob (digest, size, created_at) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING";
+/// Also takes the row of a blob that is here already, against whoever is removing its bytes; one that was lost is found
+/// again.
+pub(super) const INSERT_BLOB: &str = "INSERT INTO blob (digest, size, created_at) VALUES ($1, $2, $3)
+    ON CONFLICT (digest) DO UPDATE SET size = excluded.size, lost = FALSE WHERE blob.lost";
 
 pub(super) const LINK_BLOB: &str =
     "INSERT INTO project_blob (project_id, digest, created_at) VALUES ($1, $2, $3)
     ON CONFLICT (project_id, digest) DO NOTHING";
 
 pub(super) const BLOB: &str = "SELECT b.size FROM project_blob l JOIN blob b ON b.digest = l.digest
-    WHERE l.project_id = $1 AND l.digest = $2";
+    WHERE l.project_id = $1 AND l.digest = $2 AND NOT b.lost";
 
 pub(super) const BLOBS_OF: &str =
     "SELECT b.digest, b.size FROM project_blob l JOIN blob b ON b.digest = l.digest
-    WHERE l.digest IN ({list}) AND l.project_id = {next}";
+    WHERE l.digest IN ({list}) AND l.project_id = {next} AND NOT b.lost";
 
 pub(super) const PROJECTS_WITH_BLOB: &str = "SELECT p.id FROM project_blob l
     JOIN project p ON p.id = l.project_id
@@ -56,8 +58,9 @@ pub(super) const UNLINK_BLOB: &str = "DELETE FROM project_blob WHERE project_id 
 /// either is seen here or sees that row.
 pub(super) const LIVE_PROJECT: &str = "SELECT id FROM project WHERE id = $1 AND deleted_at IS NULL";
 
-pub(super) const INSERT_MANIFEST: &str =
-    "INSERT INTO manifest (digest, content) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING";
+/// Content that is not the digest's can only be damaged, and is replaced.
+pub(super) const INSERT_MANIFEST: &str = "INSERT INTO manifest (digest, content) VALUES ($1, $2)
+    ON CONFLICT (digest) DO UPDATE SET content = excluded.content WHERE manifest.content <> excluded.content";
 
 pub(super) const MANIFEST: &str = "SELECT content FROM manifest WHERE digest = $1";
 
@@ -83,3 +86,27 @@ pub(super) const REPOSITORY_IN: &str = "SELECT id FROM repository WHERE name = $
 pub(super) const CATALOG: &str = "SELECT r.name FROM repository r
     WHERE r.name > $1 AND EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = r.id)
     ORDER BY r.name LIMIT $2";
+
+pub(super) const GENERATION: &str = "SELECT generation FROM blob_removal WHERE digest = $1";
+
+/// Counts up from the generation that was seen; answers nothing when it is another one by now.
+pub(super) const ANNOUNCE_REMOVAL: &str =
+    "INSERT INTO blob_removal (digest, generation, changed_at) VALUES ($1, $2 + 1, $3)
+    ON CONFLICT (digest) DO UPDATE SET generation = excluded.generation, changed_at = excluded.changed_at
+    WHERE blob_removal.generation = $2 RETURNING generation";
+
+pub(super) const END_REMOVAL: &str = "UPDATE blob_removal SET generation = generation + 1, changed_at = $3 WHERE digest = $1 AND generation = $2";
+
+pub(super) const FORGET_REMOVALS: &str =
+    "DELETE FROM blob_removal WHERE changed_at < $1 AND generation % 2 = 0";
+
+/// Takes the key of a row that is not there: until the transaction ends, nobody else can make it.
+pub(super) const HOLD_BLOB: &str =
+    "INSERT INTO blob (digest, size, created_at, lost) VALUES ($1, 0, $2, TRUE)
+    ON CONFLICT (digest) DO NOTHING";
+
+pub(super) const DROP_HELD_BLOB: &str = "DELETE FROM blob WHERE digest = $1";
+
+pub(super) const LOSE_BLOB: &str = "UPDATE blob SET lost = TRUE WHERE digest = $1";
+
+pub(super) const FIND_BLOB: &str = "UPDATE blob SET lost = FALSE, size = $2 WHERE digest = $1";

@@ -1,6 +1,6 @@
 //! Abandoned uploads go after a while (`upload_purging` in the configuration).
 
-use super::sql;
+use super::{removal, sql};
 use crate::{App, Result};
 use haven_db::params;
 use std::collections::HashSet;
@@ -40,6 +40,7 @@ pub async fn purge_uploads(app: &App, purge: Purge) -> Result<u64> {
     }
     if !purge.dry_run {
         purged += sweep_strays(app, purge.age).await?;
+        removal::forget_old(&app.db, now).await?;
     }
     Ok(purged)
 }

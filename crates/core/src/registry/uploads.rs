@@ -4,6 +4,7 @@
 //! request writes at a time: it claims the row with a lease and renews it while bytes flow. Bytes pass outside any
 //! transaction, in a task of their own, so that what a vanished client left behind is still recorded.
 
+use super::removal::{Watch, watch};
 use super::sql;
 use crate::access::{
     Grant,
@@ -240,17 +241,18 @@ impl Claim {
     async fn finish(&mut self, app: &App, project: i64, digest: &Digest, chunk: Chunk) -> Result<u64> {
         // Bytes that are gone may have become the blob just before a crash, and then the commit still succeeds.
         self.append(app, chunk).await?;
+        let watch = watch(&app.db, digest, app.clock.now()).await?;
         let commit = app.blobs.commit(self.upload.clone(), digest);
         let size = match renewing(app, &self.id, &self.lease, commit).await? {
             Err(error) if error.kind == haven_blobs::Kind::NotFound => return Err(unknown().because(error)),
             done => done?,
         };
-        self.record(app, project, digest, size).await?;
+        self.record(app, project, &watch, digest, size).await?;
         Ok(size)
     }
 
     /// One transaction: the end of the session, the blob's row, its link to the project.
-    async fn record(&self, app: &App, project: i64, digest: &Digest, size: u64) -> Result<()> {
+    async fn record(&self, app: &App, project: i64, watch: &Watch, digest: &Digest, size: u64) -> Result<()> {
         let now = app.clock.now();
         let mut tx = app.db.begin().await?;
         // Cancelled or taken over meanwhile: then it is not ours to finish.
@@ -258,6 +260,7 @@ impl Claim {
             return Err(unknown());
         }
         tx.execute(sql::INSERT_BLOB, params![digest.as_str(), to_i64(size)?, now]).await?;
+        watch.check(&mut tx).await?;
         tx.execute(sql::LINK_BLOB, params![project, digest.as_str(), now]).await?;
         if tx.query_opt(sql::LIVE_PROJECT, params![project]).await?.is_none() {
             return Err(unknown());

@@ -33,6 +33,7 @@ pub use self::{
     problems::{Place, Problem, Problems},
     secret::Secret,
     storage::{Storage, UploadPurging},
+    units::duration,
     work::{Jobs, OutboundProxy, Webhooks},
 };
 use self::{

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A Go duration: `0`, or numbers each with a unit (`1h30m`, `1.5h`, `300ms`).
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod contract;
+mod fsck;
 mod hostile;
 mod push_and_pull;
 mod rest;

@@ -1,0 +1,86 @@
+//! Bytes that no row knows.
+//!
+//! They come last: only when everything was compared is it known whether they are a few that crashes left behind, or
+//! whether this is the wrong database for the storage.
+
+use super::blobs::Orphans;
+use super::{Check, Fault, Finding, Repair, Shelf, blobs};
+use crate::Result;
+use crate::registry::{self, Doomed, Removed};
+use haven_blobs::Stored;
+
+/// Up to so many may be most of what there is without anybody being surprised.
+const FEW: u64 = 100;
+
+/// Looks again at the shelves that had some.
+pub(super) async fn check(check: &mut Check<'_, '_>, orphans: Orphans) -> Result<()> {
+    let suspicious = suspicious(orphans.count, check.summary.blobs) && !check.options.force;
+    for shelf in orphans.shelves {
+        for orphan in on_shelf(check, shelf).await? {
+            tell(check, &orphan, suspicious).await;
+        }
+    }
+    Ok(())
+}
+
+/// Whether so many of all blobs are rather a sign of the wrong database than of a crash.
+fn suspicious(orphans: u64, all: u64) -> bool {
+    orphans == all || (orphans > FEW && orphans > all / 2)
+}
+
+async fn on_shelf(check: &Check<'_, '_>, shelf: Shelf) -> Result<Vec<Stored>> {
+    let mut orphans = Vec::new();
+    for stored in check.on.blobs.list(shelf.algorithm, shelf.prefix).await? {
+        if blobs::is_old(check, &stored) && blobs::row(check, &stored.digest).await?.is_none() {
+            orphans.push(stored);
+        }
+    }
+    Ok(orphans)
+}
+
+async fn tell(check: &mut Check<'_, '_>, orphan: &Stored, suspicious: bool) {
+    let repair = if check.options.repair && suspicious {
+        Repair::ByHand("so many suggest that this is not the storage's database; --force removes them".into())
+    } else {
+        check.mend("remove it", remove(check, orphan)).await
+    };
+    // Overtaken by a push: there is nothing to tell.
+    if repair == Repair::Done(OVERTAKEN) {
+        return;
+    }
+    check.found(&Finding {
+        fault: Fault::OrphanedBlob,
+        subject: orphan.digest.to_string(),
+        detail: format!("{} bytes in storage that no row knows", orphan.size),
+        needed_by: Vec::new(),
+        more: false,
+        repair,
+    });
+}
+
+const OVERTAKEN: &str = "overtaken by a push";
+
+async fn remove(check: &Check<'_, '_>, orphan: &Stored) -> Result<Repair> {
+    let on = check.on;
+    let watch = registry::watch(&on.db, &orphan.digest, on.clock.now()).await?;
+    let removed = registry::remove(&on.db, &*on.blobs, &watch, Doomed::Orphaned, on.clock.now()).await?;
+    Ok(Repair::Done(match removed {
+        Removed::Gone => "removed",
+        Removed::Overtaken => OVERTAKEN,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::suspicious;
+
+    #[test]
+    fn a_few_are_of_a_crash_and_most_are_of_a_mistake() {
+        for (orphans, all) in [(1, 2), (99, 100), (1_000, 1_000_000), (500, 1_000)] {
+            assert!(!suspicious(orphans, all), "{orphans} of {all}");
+        }
+        for (orphans, all) in [(1, 1), (5_000, 5_000), (501, 1_000)] {
+            assert!(suspicious(orphans, all), "{orphans} of {all}");
+        }
+    }
+}
