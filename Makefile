@@ -28,5 +28,6 @@ e2e: ## real clients against a release build (CASES="docker helm" for some)
 fuzz: ## fuzz every parser, SECONDS_EACH seconds each (60)
 	@fuzz/run.sh $(or $(SECONDS_EACH),60)
 
-bench: ## measurements side by side
-	@if [ -x bench/run.sh ]; then bench/run.sh; else echo "no measurements yet"; fi
+bench: ## measure beside other servers (MEASURES="pulls pushes" for some, QUICK=1 for a smoke run)
+	@scripts/setup.sh test
+	@bench/run.sh $(MEASURES)

@@ -17,5 +17,5 @@ fi
 if command -v shellcheck >/dev/null 2>&1; then
   echo '-- shell'
   shopt -s nullglob
-  shellcheck -x -S warning .ci/run scripts/*.sh e2e/*.sh e2e/cases/*.sh fuzz/*.sh bench/*.sh
+  shellcheck -x -S warning .ci/run scripts/*.sh e2e/*.sh e2e/cases/*.sh fuzz/*.sh bench/*.sh bench/peers/*.sh bench/measures/*.sh
 fi

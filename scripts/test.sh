@@ -64,6 +64,7 @@ step 'tests on SQLite' env -u HAVEN_TEST_POSTGRES cargo test --workspace --locke
 step 'tests on PostgreSQL' scripts/with-postgres.sh cargo test --workspace --locked -q
 step 'release build' cargo build --release --locked -q -p haven-server
 step 'clients' clients_ready
+step 'measurements, in small' env QUICK=1 HAVEN_BIN="${CARGO_TARGET_DIR:-target}/release/haven" bench/run.sh
 export HAVEN_BIN=${CARGO_TARGET_DIR:-target}/release/haven HAVEN_E2E_SKIP_INSTALL=1
 # The conformance program is a Go module that not every module proxy hands out; where it cannot be had, the case says so.
 export HAVEN_E2E_OPTIONAL=${HAVEN_E2E_OPTIONAL-conformance}

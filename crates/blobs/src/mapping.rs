@@ -1,4 +1,4 @@
-//! Windows of a blob file as memory, without copying: the only unsafe code of this crate.
+//! Windows of a blob file as memory, without copying.
 //!
 //! Safety: a mapping must not change or shrink under its reader. Committed blobs are immutable, an unlinked file keeps its
 //! pages, and the length is checked before mapping; the argument is repeated at the one place where a map is made.

@@ -1,4 +1,10 @@
 //! Hashing that can stop in one process and go on in another.
+//!
+//! `sha2` keeps the state and does the hashing. Only where it would fall back to portable code for SHA-256 although
+//! the processor can do better, long runs of blocks pass by it.
+
+#[cfg(target_arch = "x86_64")]
+mod wide;
 
 use haven_oci::{Algorithm, Digest};
 use sha2::digest::common::hazmat::{SerializableState, SerializedState};
@@ -28,7 +34,7 @@ impl Hasher {
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         match self {
-            Self::Sha256(hash) => hash.update(bytes),
+            Self::Sha256(hash) => update(hash, bytes),
             Self::Sha512(hash) => hash.update(bytes),
         }
     }
@@ -64,6 +70,52 @@ impl Hasher {
     }
 }
 
+#[cfg(not(target_arch = "x86_64"))]
+fn update(hash: &mut Sha256, bytes: &[u8]) {
+    hash.update(bytes);
+}
+
+#[cfg(target_arch = "x86_64")]
+fn update(hash: &mut Sha256, bytes: &[u8]) {
+    /// Below this, taking the state out and back in costs more than it gains.
+    const LONG: usize = 4096;
+    let rest = match wide::Wide::detect() {
+        Some(wide) if bytes.len() >= LONG => update_wide(hash, bytes, wide),
+        _ => bytes,
+    };
+    hash.update(rest);
+}
+
+/// Takes in most of `bytes`, which are at least a block, and returns the rest.
+#[cfg(target_arch = "x86_64")]
+fn update_wide<'a>(hash: &mut Sha256, bytes: &'a [u8], wide: wide::Wide) -> &'a [u8] {
+    // The form of the state: eight chaining values, the number of blocks, the length of a block begun, its bytes.
+    const COUNT: usize = 32;
+    const BEGUN: usize = 40;
+    let begun = usize::from(hash.serialize()[BEGUN]);
+    let (head, bytes) = bytes.split_at((64 - begun) % 64);
+    hash.update(head);
+    let mut saved = hash.serialize();
+    let (values, tail) = saved.split_at_mut(COUNT);
+    let (values, count) = (values.as_chunks_mut::<4>().0, tail.first_chunk_mut::<8>());
+    let mut state = std::array::from_fn(|i| u32::from_le_bytes(values[i]));
+    let done = wide.compress(&mut state, bytes.as_chunks::<64>().0);
+    for (value, word) in values.iter_mut().zip(state) {
+        *value = word.to_le_bytes();
+    }
+    if let Some(count) = count {
+        *count = (u64::from_le_bytes(*count) + done as u64).to_le_bytes();
+    }
+    match Sha256::deserialize(&saved) {
+        Ok(after) => {
+            *hash = after;
+            &bytes[64 * done..]
+        }
+        // Only if the form were another one; then `sha2` does all of it.
+        Err(_) => bytes,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -80,6 +132,20 @@ mod tests {
             let mut resumed = Hasher::from_bytes(algorithm, &hasher.to_bytes()).unwrap();
             resumed.update(tail);
             prop_assert!(resumed.matches(&Digest::of(algorithm, &bytes)));
+        }
+
+        #[test]
+        fn a_long_hash_has_the_same_state_as_that_of_sha2(
+            seed: [u8; 31],
+            lengths in prop::collection::vec(0..9000_usize, 1..5),
+        ) {
+            let (mut ours, mut theirs) = (Hasher::new(Algorithm::Sha256), Sha256::new());
+            for length in lengths {
+                let bytes: Vec<u8> = seed.into_iter().cycle().take(length).collect();
+                ours.update(&bytes);
+                theirs.update(&bytes);
+                prop_assert_eq!(ours.to_bytes(), theirs.serialize().to_vec());
+            }
         }
 
         #[test]

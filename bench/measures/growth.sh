@@ -1,0 +1,39 @@
+# Manifests by tag with few artifacts and with very many, on both databases.
+# shellcheck shell=bash
+
+run_growth() {
+  no_peers
+  grown SQLite "$FEW" 'Haven with 1,000' ''
+  grown SQLite "$MANY" haven ''
+  growth_measured SQLite
+  on_postgres || return 0
+  no_peers
+  grown PostgreSQL "$FEW" 'Haven with 1,000' few
+  grown PostgreSQL "$MANY" haven many
+  growth_measured PostgreSQL
+}
+
+growth_measured() {
+  measure manifests --measure growth --case "$1, a thousand of them" --distinct 1000 --seconds "$SECONDS_EACH"
+  measure manifests --measure growth --case "$1, any of them" --seconds "$SECONDS_EACH"
+}
+
+# grown ENGINE ARTIFACTS NAME DATABASE : a Haven with so many artifacts. The first start makes the schema.
+grown() {
+  local engine=$1 artifacts=$2 name=$3 database=$4 url='' before
+  before=$(cat "$WORK/peers")
+  if [ "$engine" = PostgreSQL ]; then
+    postgres_database "$database"
+    url=$POSTGRES_URL/$database
+  fi
+  haven_start plain "$name" "$url"
+  finish "$HAVEN_PID"
+  [ -z "$before" ] && no_peers || echo "$before" >"$WORK/peers"
+  say "$artifacts artifacts in $engine"
+  if [ -n "$url" ]; then
+    "$BENCH" fill --artifacts "$artifacts" --postgres "$url"
+  else
+    "$BENCH" fill --artifacts "$artifacts" --sqlite "$HAVEN_DATA/haven.db"
+  fi
+  HAVEN_DATA_GIVEN=$HAVEN_DATA haven_start plain "$name" "$url" artifacts:="$artifacts"
+}

@@ -1,0 +1,79 @@
+//! What Haven is meant to reach, and whether it did.
+
+use super::table::number;
+
+/// A target for one row.
+pub(super) struct Target {
+    measure: &'static str,
+    /// The beginning of the row.
+    row: &'static str,
+    goal: Goal,
+}
+
+/// What is to be reached.
+#[derive(Clone, Copy)]
+pub(super) enum Goal {
+    /// So many times as good as a peer.
+    Times(f64, &'static str),
+    /// So much of the lowest of several yardsticks.
+    OfLowest(f64, &'static [&'static str]),
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+const fn target(measure: &'static str, row: &'static str, goal: Goal) -> Target {
+    Target { measure, row, goal }
+}
+
+const TARGETS: [Target; 12] = [
+    target("pull", "HTTP, ", Goal::Times(1.0, "nginx")),
+    target("pull", "HTTP, ", Goal::Times(1.3, "docker-registry")),
+    target("pull", "TLS", Goal::Times(1.0, "nginx")),
+    target("push", "HTTP, 1 client", Goal::Times(2.0, "docker-registry")),
+    target("push", "HTTP, 1 client", Goal::OfLowest(0.8, &["sha256 alone", "disk alone"])),
+    target("manifests", "64 clients", Goal::Times(3.0, "docker-registry")),
+    target("manifests", "64 clients: 99 %", Goal::AtMost(20.0)),
+    target("images", "into", Goal::Times(1.5, "docker-registry")),
+    target("memory", "anonymous, most", Goal::AtMost(150.0)),
+    target("memory", "resident in all, most", Goal::AtMost(400.0)),
+    target("tokens", "16 clients", Goal::AtLeast(2_000.0)),
+    target("growth", "", Goal::Times(1.0 / 1.3, "Haven with 1,000")),
+];
+
+/// The goals of a row. Those for a rate are not for the times that belong to it.
+pub(super) fn goals(measure: &str, row: &str, more_is_better: bool) -> impl Iterator<Item = Goal> {
+    TARGETS
+        .iter()
+        .filter(move |target| target.measure == measure && row.starts_with(target.row))
+        .map(|target| target.goal)
+        .filter(move |goal| matches!(goal, Goal::AtMost(_)) != more_is_better)
+}
+
+impl Goal {
+    /// The goal in words, and by how much it was met or missed; `peer` knows what others reached. None where there is
+    /// nothing to compare with.
+    pub(super) fn judge(self, got: f64, peer: impl Fn(&str) -> Option<f64>) -> Option<String> {
+        let (words, part) = match self {
+            Self::Times(factor, name) => {
+                (format!("{} × {name}", short(factor)), got / (peer(name)? * factor))
+            }
+            Self::OfLowest(factor, names) => {
+                let lowest = names.iter().filter_map(|name| peer(name)).reduce(f64::min)?;
+                (format!("{} of {}", short(factor), names.join(" and ")), got / (lowest * factor))
+            }
+            Self::AtLeast(bound) => (format!("≥ {}", number(bound)), got / bound),
+            Self::AtMost(bound) => (format!("≤ {}", number(bound)), bound / got),
+        };
+        Some(if part >= 1.0 {
+            format!("{words}: met")
+        } else {
+            format!("**{words}: missed, {:.0} % of it**", part * 100.0)
+        })
+    }
+}
+
+/// Two digits after the point, without zeros at the end but one.
+fn short(factor: f64) -> String {
+    let text = format!("{factor:.2}");
+    text.strip_suffix('0').map_or(text.clone(), str::to_owned)
+}
