@@ -113,6 +113,10 @@ go_build() {
   [ ! -x "$CACHE/$name-$version" ] || return 0
   command -v go >/dev/null 2>&1 || { echo "no Go here" >&2 && return 1; }
   mkdir -p "$folder"
-  printf 'module bench.invalid/%s\n\ngo 1.23\n\nrequire %s %s\n' "$name" "$module" "$version" >"$folder/go.mod"
-  (cd "$folder" && GOFLAGS='-mod=mod -buildvcs=false' go build -trimpath -o "$CACHE/$name-$version" "$package")
+  [ -f "$folder/go.mod" ] || printf 'module bench.invalid/%s\n\ngo 1.23\n' "$name" >"$folder/go.mod"
+  (
+    cd "$folder"
+    export GOFLAGS='-mod=mod -buildvcs=false'
+    go get "$module@$version" && go build -o "$CACHE/$name-$version" "$package"
+  )
 }

@@ -3,12 +3,12 @@
 
 run_growth() {
   no_peers
-  grown SQLite "$FEW" 'Haven with 1,000' ''
+  grown SQLite "$FEW" 'with 1,000 artifacts' ''
   grown SQLite "$MANY" haven ''
   growth_measured SQLite
   on_postgres || return 0
   no_peers
-  grown PostgreSQL "$FEW" 'Haven with 1,000' few
+  grown PostgreSQL "$FEW" 'with 1,000 artifacts' few
   grown PostgreSQL "$MANY" haven many
   growth_measured PostgreSQL
 }
@@ -32,6 +32,8 @@ grown() {
   say "$artifacts artifacts in $engine"
   if [ -n "$url" ]; then
     "$BENCH" fill --artifacts "$artifacts" --postgres "$url"
+    # What would else clean up while it is measured.
+    "$POSTGRES_BIN/vacuumdb" -q -z -h 127.0.0.1 -p "$POSTGRES_PORT" -U haven "$database"
   else
     "$BENCH" fill --artifacts "$artifacts" --sqlite "$HAVEN_DATA/haven.db"
   fi

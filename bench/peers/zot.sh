@@ -20,7 +20,7 @@ zot_start() {
     tls) scheme=https && tls=",\"tls\":{\"cert\":\"$WORK/tls.crt\",\"key\":\"$WORK/tls.key\"}" ;;
     token) return 0 ;; # its bearer tokens are verified in a way of their own
   esac
-  printf '{"storage":{"rootDirectory":"%s","gc":false},"http":{"address":"127.0.0.1","port":"%s"%s},"log":{"level":"info"}}' \
+  printf '{"distSpecVersion":"1.1.1","storage":{"rootDirectory":"%s","gc":false},"http":{"address":"127.0.0.1","port":"%s"%s},"log":{"level":"info"}}' \
     "$data/registry" "$port" "$tls" >"$data/config.json"
   spawn zot "$ZOT_BIN" serve "$data/config.json"
   wait_for "$SPAWNED" "$scheme://127.0.0.1:$port/v2/"

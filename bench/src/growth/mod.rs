@@ -6,7 +6,6 @@
 mod sql;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
@@ -44,9 +43,8 @@ pub(crate) fn name(number: u64) -> (String, String) {
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let db = Db::open(match (&options.sqlite, &options.postgres) {
-        (Some(path), _) => {
-            Database::Sqlite(SqliteOptions { idle: Duration::from_secs(600), ..SqliteOptions::new(path) })
-        }
+        // A database that a power cut spoils is made again.
+        (Some(path), _) => Database::Sqlite(SqliteOptions { durable: false, ..SqliteOptions::new(path) }),
         (None, Some(url)) => Database::Postgres(PostgresOptions::new(url)),
         (None, None) => return Err("no database".into()),
     })

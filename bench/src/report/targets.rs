@@ -37,7 +37,7 @@ const TARGETS: [Target; 12] = [
     target("memory", "anonymous, most", Goal::AtMost(150.0)),
     target("memory", "resident in all, most", Goal::AtMost(400.0)),
     target("tokens", "16 clients", Goal::AtLeast(2_000.0)),
-    target("growth", "", Goal::Times(1.0 / 1.3, "Haven with 1,000")),
+    target("growth", "", Goal::Times(1.0 / 1.3, "with 1,000 artifacts")),
 ];
 
 /// The goals of a row. Those for a rate are not for the times that belong to it.
