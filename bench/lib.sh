@@ -115,7 +115,7 @@ go_build() {
   mkdir -p "$folder"
   [ -f "$folder/go.mod" ] || printf 'module bench.invalid/%s\n\ngo 1.23\n' "$name" >"$folder/go.mod"
   (
-    cd "$folder"
+    cd "$folder" || exit
     export GOFLAGS='-mod=mod -buildvcs=false'
     go get "$module@$version" && go build -o "$CACHE/$name-$version" "$package"
   )
