@@ -10,6 +10,7 @@ mod filesystem;
 mod hash;
 mod mapping;
 mod memory;
+mod origin;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 mod unreliable;
@@ -19,6 +20,7 @@ mod verify;
 pub use error::{Error, Kind, Result};
 pub use filesystem::Filesystem;
 pub use memory::Memory;
+pub use origin::Origin;
 pub use store::{BlobStore, ByteStream, Stored};
 #[cfg(any(test, feature = "testing"))]
 pub use unreliable::Unreliable;

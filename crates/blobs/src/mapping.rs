@@ -9,21 +9,40 @@
 )]
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use memmap2::{Advice, Mmap, MmapOptions};
 use rustix::fs::fadvise;
+use rustix::io::{ReadWriteFlags, preadv2};
+
+use crate::origin::{Known, Origin};
+
+/// How far apart a file is probed: no more than the kernel reads ahead at a time.
+const PROBE: usize = 128 << 10;
+
+/// A mapped part of a file. What is first in it is dropped first.
+struct Window {
+    _known: Known,
+    map: Mmap,
+}
+
+impl AsRef<[u8]> for Window {
+    fn as_ref(&self) -> &[u8] {
+        &self.map
+    }
+}
 
 /// The bytes of `range`, mapped and already in memory: whoever reads them waits for no disk.
 ///
 /// Blocks until the disk has delivered. The window is unmapped when its last slice is dropped. Where mapping is not
 /// to be had (an old kernel, an odd file system, a failing disk), the window is read instead, so that trouble shows as
 /// an error here and not as a signal later.
-pub(crate) fn window(file: &File, range: Range<u64>) -> io::Result<Bytes> {
+pub(crate) fn window(file: &Arc<File>, range: Range<u64>) -> io::Result<Bytes> {
     let length = usize::try_from(range.end.saturating_sub(range.start)).map_err(io::Error::other)?;
     if file.metadata()?.len() < range.end {
         return Err(io::Error::new(
@@ -32,12 +51,27 @@ pub(crate) fn window(file: &File, range: Range<u64>) -> io::Result<Bytes> {
         ));
     }
     let Some(count) = NonZeroU64::new(length as u64) else { return Ok(Bytes::new()) };
-    // Only hints: the disk starts on the whole window at once, in large requests.
-    let _ = fadvise(file, range.start, Some(count), rustix::fs::Advice::WillNeed);
-    match map(file, range.start, length) {
-        Ok(map) => Ok(Bytes::from_owner(map)),
+    let cached = is_cached(file, &range);
+    if !cached {
+        // Only a hint: the disk starts on the whole window at once, in large requests.
+        let _ = fadvise(file, range.start, Some(count), rustix::fs::Advice::WillNeed);
+    }
+    match map(file, range.start, length, cached) {
+        Ok(map) => {
+            let origin = Origin { file: Arc::clone(file), offset: range.start };
+            Ok(Bytes::from_owner(Window { _known: Known::new(&map, origin), map }))
+        }
         Err(_) => read(file, range.start, length),
     }
+}
+
+/// Whether the kernel has the range in memory, as far as samples tell. Its pages then need not be brought into the map
+/// one by one, which would be for nothing when the socket takes them from the file.
+fn is_cached(file: &File, range: &Range<u64>) -> bool {
+    (range.start..range.end).step_by(PROBE).chain([range.end - 1]).all(|at| {
+        let mut byte = [0];
+        preadv2(file, &mut [IoSliceMut::new(&mut byte)], at, ReadWriteFlags::NOWAIT) == Ok(1)
+    })
 }
 
 /// The bytes of a short range, copied.
@@ -47,14 +81,16 @@ pub(crate) fn read(file: &File, start: u64, length: usize) -> io::Result<Bytes> 
     Ok(bytes.into())
 }
 
-fn map(file: &File, start: u64, length: usize) -> io::Result<Mmap> {
+fn map(file: &File, start: u64, length: usize, cached: bool) -> io::Result<Mmap> {
     // SAFETY: nothing may write to or shorten the mapped part of the file while the map lives. Only committed blobs
     // get here, and those are immutable: this crate opens them for reading only, replaces them by rename and removes
     // them by unlink, both of which leave the mapped inode as it is. The caller has just checked that the file
     // reaches to the end of the window, so the map has no pages beyond the end of the file.
     let map = unsafe { MmapOptions::new().offset(start).len(length).map(file)? };
     map.advise(Advice::Sequential)?;
-    map.advise(Advice::PopulateRead)?;
+    if !cached {
+        map.advise(Advice::PopulateRead)?;
+    }
     Ok(map)
 }
 
@@ -67,10 +103,14 @@ mod tests {
     #[test]
     fn a_window_shows_its_part_and_outlives_the_file() {
         let content: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
-        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let mut file = tempfile::tempfile().unwrap();
         file.write_all(&content).unwrap();
-        let bytes = window(file.as_file(), 4_099..300_001).unwrap();
-        drop(file);
+        let file = Arc::new(file);
+        let bytes = window(&file, 4_099..300_001).unwrap();
+        let origin = Origin::of(&bytes[5..]).unwrap();
+        assert!(Arc::ptr_eq(&origin.file, &file));
+        assert_eq!(origin.offset, 4_104);
+        drop((file, origin));
         assert_eq!(bytes, content[4_099..300_001]);
         assert_eq!(bytes.slice(10..20), content[4_109..4_119]);
     }
@@ -79,6 +119,7 @@ mod tests {
     fn a_window_beyond_the_end_is_refused() {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"0123456789").unwrap();
+        let file = Arc::new(file);
         assert_eq!(window(&file, 5..11).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         assert_eq!(window(&file, 4..4).unwrap(), Bytes::new());
         assert_eq!(read(&file, 2, 3).unwrap(), "234");

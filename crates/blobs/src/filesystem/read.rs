@@ -66,17 +66,17 @@ struct Windows {
 impl Windows {
     /// Blocks for the first window, so that it comes with the same hop to the blocking threads as opening the file.
     fn open(file: File, range: Range<u64>) -> io::Result<Self> {
-        let length = range.end - range.start;
+        let (file, length) = (Arc::new(file), range.end - range.start);
         if length <= SMALL {
             let current =
                 mapping::read(&file, range.start, usize::try_from(length).map_err(io::Error::other)?)?;
-            return Ok(Self { file: Arc::new(file), rest: range.end..range.end, current, ahead: None });
+            return Ok(Self { file, rest: range.end..range.end, current, ahead: None });
         }
         // A hint: larger requests to the disk.
-        let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Sequential);
+        let _ = rustix::fs::fadvise(&*file, 0, None, rustix::fs::Advice::Sequential);
         let end = aligned_end(&range, FIRST_WINDOW);
         let current = mapping::window(&file, range.start..end)?;
-        Ok(Self { file: Arc::new(file), rest: end..range.end, current, ahead: None })
+        Ok(Self { file, rest: end..range.end, current, ahead: None })
     }
 
     async fn next_slice(mut self) -> io::Result<Option<(Bytes, Self)>> {

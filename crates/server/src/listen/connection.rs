@@ -20,6 +20,7 @@ use tower::Service as _;
 use super::{
     ConnInfo, Limits,
     body::{InFlight, Received, Sent},
+    file::FileSender,
     stream::Watched,
     watch::{Activity, Reason, Verdict},
 };
@@ -50,10 +51,11 @@ impl Handler {
     /// Serves one connection to its end.
     pub(super) async fn run(self, stream: TcpStream, peer: SocketAddr) {
         let activity = Arc::new(Activity::new());
-        let stream = Watched::new(stream, Arc::clone(&activity));
         let Some(acceptor) = self.acceptor.clone() else {
+            let stream = Watched::new(FileSender::new(stream), Arc::clone(&activity));
             return self.serve(stream, ConnInfo { peer, tls: false }, activity).await;
         };
+        let stream = Watched::new(stream, Arc::clone(&activity));
         let handshake = tokio::time::timeout(self.limits.handshake_timeout, acceptor.accept(stream));
         let outcome = tokio::select! {
             outcome = handshake => outcome,

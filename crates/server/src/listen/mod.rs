@@ -6,6 +6,7 @@
 mod accept;
 mod body;
 mod connection;
+mod file;
 mod redirect;
 mod stream;
 #[cfg(test)]
