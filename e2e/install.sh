@@ -24,6 +24,7 @@ ctr containerd
 newuidmap uidmap
 jq jq
 curl curl
+nginx nginx-light
 initdb postgresql
 '
 

@@ -15,6 +15,8 @@ WORK=${HAVEN_E2E_WORK:-}
 RESULTS=${HAVEN_E2E_RESULTS:-$WORK/results}
 HAVEN_BIN=${HAVEN_BIN:-$E2E/../target/release/haven}
 ADMIN_PASSWORD=Correct-horse-7
+# More than one: each case runs on so many replicas behind a proxy, see replicas.sh.
+REPLICAS=${HAVEN_E2E_REPLICAS:-1}
 PIDS=()
 FOLDERS=()
 
@@ -128,9 +130,14 @@ alive() { kill -0 "$1" 2>/dev/null; }
 
 # finish PID [SIGNAL] : asks, waits, insists.
 finish() {
-  local pid=$1 signal=${2:-TERM} tick
-  alive "$pid" || return 0
-  kill "-$signal" "$pid" 2>/dev/null
+  alive "$1" || return 0
+  kill "-${2:-TERM}" "$1" 2>/dev/null
+  settle "$1"
+}
+
+# settle PID : waits for one that was asked to end, and insists.
+settle() {
+  local pid=$1 tick
   for tick in $(seq 150); do
     alive "$pid" || break
     [ "$tick" = 150 ] && kill -KILL "$pid" 2>/dev/null
@@ -151,6 +158,7 @@ cleanup() {
   local status=$? index folder
   trap - EXIT
   trap '' INT TERM HUP
+  [ -z "${BACKENDS[*]:-}" ] || check_crossing
   for ((index = ${#PIDS[@]} - 1; index >= 0; index--)); do finish "${PIDS[index]}"; done
   for folder in "$WORK" "${FOLDERS[@]}"; do unmount_below "$folder"; done
   rm -rf "${FOLDERS[@]}"
@@ -209,7 +217,9 @@ psql_admin() { psql -h 127.0.0.1 -p "$PG_PORT" -U haven -d postgres -qAtc "$1"; 
 
 # ------------------------------------------------------------------------------------------------------------ Haven
 
-# start_haven : on a free port of loopback with an empty data folder. Sets REGISTRY, BASE and HAVEN_PID.
+. "$E2E/replicas.sh"
+
+# start_haven : on a free port of loopback with an empty data folder. Sets REGISTRY, BASE and HAVEN_PIDS.
 start_haven() {
   [ -x "$HAVEN_BIN" ] || { fail "no program at HAVEN_BIN=$HAVEN_BIN"; exit 1; }
   REGISTRY=127.0.0.1:$(free_port)
@@ -222,17 +232,31 @@ start_haven() {
     HAVEN_ENV+=(HAVEN_DATABASE__URL="postgres://haven@127.0.0.1:$PG_PORT/$CASE")
   fi
   mkdir -p "$WORK/data"
+  if [ "$REPLICAS" -gt 1 ]; then
+    [ -n "${PG_PORT:-}" ] || { fail 'replicas share a PostgreSQL (HAVEN_E2E_DATABASE=postgres)'; exit 1; }
+    start_replicas || { fail "$REPLICAS replicas start"; tail -n 30 "$WORK"/haven-*.log; exit 1; }
+    return
+  fi
   launch_haven || { fail 'Haven starts'; tail -n 30 "$WORK/haven.log"; exit 1; }
 }
 
+# launch_haven : starts it, or all its replicas, again as before.
 launch_haven() {
+  if [ "$REPLICAS" -gt 1 ]; then launch_replicas; return; fi
   # Haven refuses a HAVEN_… variable that it does not know, and this suite has some of its own.
   spawn haven env -i "${HAVEN_ENV[@]}" "$HAVEN_BIN" serve
-  HAVEN_PID=$SPAWNED
+  HAVEN_PIDS=("$SPAWNED")
   wait_for 30 haven_answers
 }
 
-haven_answers() { alive "$HAVEN_PID" && curl -fsS -m 2 "$BASE/api/v2.0/ping"; }
+# finish_haven [SIGNAL] : every replica, all asked before any is waited for.
+finish_haven() {
+  local pid
+  kill "-${1:-TERM}" "${HAVEN_PIDS[@]}" 2>/dev/null
+  for pid in "${HAVEN_PIDS[@]}"; do settle "$pid"; done
+}
+
+haven_answers() { alive "${HAVEN_PIDS[0]}" && curl -fsS -m 2 "$BASE/api/v2.0/ping"; }
 
 # admin METHOD PATH [JSON] : a REST call as the administrator; says the body, fails on an error status.
 admin() {

@@ -5,6 +5,7 @@
 # (target/release/haven by default). Ends with `N passed, N failed`, and with status 1 when a check failed.
 #
 #   HAVEN_E2E_DATABASE=postgres   Haven runs on a throw-away PostgreSQL instead of SQLite
+#   HAVEN_E2E_REPLICAS=2          so many replicas on that PostgreSQL and one storage, behind a round-robin nginx
 #   HAVEN_E2E_OPTIONAL='a b'      cases that are skipped, not failed, when their client could not be installed
 #   HAVEN_E2E_LIMIT=180           seconds that a case may take
 #   HAVEN_E2E_SKIP_INSTALL=1      what is needed is there
@@ -29,6 +30,7 @@ if [ -z "${HAVEN_E2E_SKIP_INSTALL:-}" ]; then "$E2E/install.sh" || exit 1; fi
 if [ "$(id -u)" != 0 ]; then
   exec sudo -n env "PATH=$PATH" "HAVEN_BIN=$HAVEN_BIN" "HAVEN_E2E_CACHE=$HAVEN_E2E_CACHE" HAVEN_E2E_SKIP_INSTALL=1 \
     "HAVEN_E2E_LIMIT=$HAVEN_E2E_LIMIT" "HAVEN_E2E_DATABASE=${HAVEN_E2E_DATABASE:-}" \
+    "HAVEN_E2E_REPLICAS=${HAVEN_E2E_REPLICAS:-}" \
     "HAVEN_E2E_OPTIONAL=${HAVEN_E2E_OPTIONAL:-}" "HAVEN_E2E_KEEP=${HAVEN_E2E_KEEP:-}" "$E2E/run.sh" "$@"
 fi
 
@@ -73,7 +75,7 @@ run_case() {
     echo "---- $name: log"
     cat "$WORK/$name.log"
     echo "---- $name: last words of Haven"
-    tail -n 40 "$WORK/$name/haven.log" 2>/dev/null
+    tail -n 40 "$WORK/$name"/haven*.log 2>/dev/null
     echo '----'
   fi
   [ -n "${HAVEN_E2E_KEEP:-}" ] || rm -rf "${WORK:?}/$name"

@@ -229,7 +229,7 @@ for signal in TERM KILL; do
   # The rest comes slowly, and the server goes while it comes. TERM lets it come to its end; KILL does not.
   spawn slow curl -sS --limit-rate 1M -X PATCH "${dev[@]}" "${OCTETS[@]}" -H 'Expect:' --data-binary @"$WORK/rest" "$kept"
   sleep 1
-  finish "$HAVEN_PID" $signal
+  finish_haven $signal
   finish "$SPAWNED"
   # Not by way of `expect`, which would start it in a subshell.
   if launch_haven; then pass "Haven starts again after a $signal"; else fail "Haven starts again after a $signal"; fi
