@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::watch::Activity;
+use super::{linger::Linger, watch::Activity};
 
 /// A request in flight: from its head to the end of its response's body, or to its being given up.
 pub(super) struct InFlight(Arc<Activity>);
@@ -57,13 +57,23 @@ impl Drop for Waiting {
 
 /// The body of a request: it waits for the client when it is asked and has nothing.
 pub(super) struct Received {
-    inner: Incoming,
+    /// There until it is dropped.
+    inner: Option<Incoming>,
     waiting: Waiting,
+    linger: Option<Linger>,
 }
 
 impl Received {
-    pub(super) fn new(inner: Incoming, activity: Arc<Activity>) -> Self {
-        Self { inner, waiting: Waiting::new(activity) }
+    pub(super) fn new(inner: Incoming, activity: Arc<Activity>, linger: Option<Linger>) -> Self {
+        Self { inner: Some(inner), waiting: Waiting::new(activity), linger }
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        if let (Some(linger), Some(rest)) = (self.linger.take(), self.inner.take()) {
+            linger.begin(rest);
+        }
     }
 }
 
@@ -75,17 +85,21 @@ impl HttpBody for Received {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let outcome = Pin::new(&mut self.inner).poll_frame(cx);
+        if let Some(linger) = &mut self.linger {
+            linger.asked();
+        }
+        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+        let outcome = Pin::new(inner).poll_frame(cx);
         self.waiting.set(outcome.is_pending());
         outcome
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(HttpBody::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint)
     }
 }
 

@@ -21,6 +21,7 @@ use super::{
     ConnInfo, Limits,
     body::{InFlight, Received, Sent},
     file::FileSender,
+    linger::Linger,
     stream::Watched,
     watch::{Activity, Reason, Verdict},
 };
@@ -79,8 +80,10 @@ impl Handler {
         let own = self.cut.child_token();
         let _guard = own.clone().drop_guard();
         let builder = builder(Streams { tasks: self.tasks.clone(), cut: own });
-        let (router, shared) = (self.router.clone(), Arc::clone(&activity));
-        let service = service_fn(move |request| respond(router.clone(), request, info, Arc::clone(&shared)));
+        let (router, tasks, shared) = (self.router.clone(), self.tasks.clone(), Arc::clone(&activity));
+        let service = service_fn(move |request| {
+            respond(router.clone(), request, info, tasks.clone(), Arc::clone(&shared))
+        });
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         let mut asked_to_end = false;
@@ -162,6 +165,7 @@ async fn respond(
     mut router: Router,
     request: Request<Incoming>,
     info: ConnInfo,
+    tasks: TaskTracker,
     activity: Arc<Activity>,
 ) -> Result<Response<Sent>, Infallible> {
     let in_flight = InFlight::new(Arc::clone(&activity), request.version() == Version::HTTP_2);
@@ -170,7 +174,8 @@ async fn respond(
         *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         return Ok(response);
     }
-    let mut request = request.map(|body| Body::new(Received::new(body, activity)));
+    let linger = Linger::over(request.version(), request.headers(), &tasks);
+    let mut request = request.map(|body| Body::new(Received::new(body, activity, linger)));
     request.extensions_mut().insert(info);
     // A router is always ready.
     let response = router.call(request).await?;

@@ -7,6 +7,7 @@ mod accept;
 mod body;
 mod connection;
 mod file;
+mod linger;
 mod redirect;
 mod stream;
 #[cfg(test)]

@@ -134,6 +134,38 @@ async fn until_closed(stream: &mut TcpStream) -> Vec<u8> {
     got
 }
 
+/// A request whose body is refused unread, with so many bytes of it sent before the answer is looked at.
+async fn refused_while_sending(server: &Server, length: usize, expect: &str) -> (Vec<u8>, TcpStream) {
+    let mut client = server.connect().await;
+    let head = format!("PUT / HTTP/1.1\r\nhost: a\r\n{expect}content-length: {length}\r\n\r\n");
+    client.write_all(head.as_bytes()).await.unwrap();
+    let body = if expect.is_empty() { length } else { 0 };
+    for _ in 0..body / 65536 {
+        client.write_all(&[7; 65536]).await.expect("the server takes the rest");
+    }
+    let mut answer = vec![0; 4096];
+    let count = timeout(SOON, client.read(&mut answer)).await.unwrap().expect("an answer and no reset");
+    answer.truncate(count);
+    (answer, client)
+}
+
+#[tokio::test]
+async fn a_refusal_reaches_a_client_that_is_still_sending() {
+    let refuse = Router::new().route("/", put(|| async { StatusCode::PAYLOAD_TOO_LARGE }));
+    let server = Server::start(refuse, quick()).await;
+    let (answer, mut client) = refused_while_sending(&server, 16 << 20, "").await;
+    assert!(answer.starts_with(b"HTTP/1.1 413"), "{}", String::from_utf8_lossy(&answer));
+    client.write_all(b"PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+    let mut again = [0; 12];
+    timeout(SOON, client.read_exact(&mut again)).await.unwrap().expect("the connection can be used again");
+    assert_eq!(&again, b"HTTP/1.1 413");
+    let (answer, mut client) = refused_while_sending(&server, 16 << 20, "expect: 100-continue\r\n").await;
+    assert!(answer.starts_with(b"HTTP/1.1 413"), "the body is not asked for");
+    assert_eq!(until_closed(&mut client).await, b"");
+    drop(client);
+    assert_eq!(server.stop().await, Stopped::Drained);
+}
+
 mod tls {
     use super::*;
 
