@@ -46,8 +46,10 @@ const RECORD: &str =
 
 /// The lock that starting processes take turns with; any number will do that nobody else uses.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7308604896284110164)";
-/// A step may take long: neither it nor those who wait for it are stopped.
-const PATIENCE: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+/// A step may take long: neither it nor those who wait for it are stopped. That a table is there already is no news.
+const PATIENCE: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
+    SET LOCAL idle_in_transaction_session_timeout = 0;
+    SET LOCAL client_min_messages = warning";
 /// How long to wait for another process that is migrating the same SQLite file.
 const TURN: Duration = Duration::from_secs(300);
 

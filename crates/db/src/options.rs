@@ -56,8 +56,11 @@ pub struct PostgresOptions {
     pub max_connections: usize,
     /// How long to wait for a connection before [`Kind::Unavailable`](crate::Kind::Unavailable).
     pub connect_timeout: Duration,
-    /// The server stops a statement that runs longer.
+    /// The server stops a statement that runs longer. Where it does not even do that, because it is stopped itself or
+    /// the network swallows its answer, the connection is given up a little later.
     pub statement_timeout: Duration,
+    /// The server stops a statement that waits longer for a lock.
+    pub lock_timeout: Duration,
     /// The server ends a connection whose transaction has been idle for longer.
     pub idle: Duration,
 }
@@ -69,7 +72,8 @@ impl PostgresOptions {
             url: url.into(),
             max_connections: 20,
             connect_timeout: Duration::from_secs(5),
-            statement_timeout: Duration::from_secs(60),
+            statement_timeout: Duration::from_secs(30),
+            lock_timeout: Duration::from_secs(10),
             idle: Duration::from_secs(30),
         }
     }

@@ -6,6 +6,7 @@
 
 use std::ops::Deref;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -167,7 +168,11 @@ async fn postgres_template(server: &str, admin: &Db) -> Result<String> {
 }
 
 async fn connect(url: &str, max_connections: usize) -> Result<Db> {
-    Db::open(Options::Postgres(PostgresOptions { max_connections, ..PostgresOptions::new(url) })).await
+    // Test processes that start together wait for whoever makes the template.
+    let patient = Duration::from_secs(120);
+    let options =
+        PostgresOptions { lock_timeout: patient, statement_timeout: patient, ..PostgresOptions::new(url) };
+    Db::open(Options::Postgres(PostgresOptions { max_connections, ..options })).await
 }
 
 /// A database on the server, dropped with this.

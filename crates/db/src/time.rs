@@ -146,6 +146,13 @@ impl Clock {
         }
     }
 
+    /// Turns a manual clock back.
+    pub fn turn_back(&self, duration: Duration) {
+        if let Source::Manual(now) = &self.0 {
+            now.fetch_sub(micros(duration), Ordering::SeqCst);
+        }
+    }
+
     /// Moves a manual clock; the system's goes its own way.
     pub fn advance(&self, duration: Duration) {
         if let Source::Manual(now) = &self.0 {

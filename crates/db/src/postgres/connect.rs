@@ -16,12 +16,14 @@ pub(super) fn pool(options: &PostgresOptions) -> Result<Pool> {
     })?;
     let given = config.get_options().map(|given| format!("{given} ")).unwrap_or_default();
     config.options(format!(
-        "{given}-c statement_timeout={} -c idle_in_transaction_session_timeout={} -c jit=off",
+        "{given}-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c jit=off",
         options.statement_timeout.as_millis(),
+        options.lock_timeout.as_millis(),
         options.idle.as_millis()
     ));
     config.connect_timeout(options.connect_timeout);
     config.keepalives(true).keepalives_idle(Duration::from_secs(30));
+    config.keepalives_interval(Duration::from_secs(10)).keepalives_retries(3);
     config.tcp_user_timeout(Duration::from_secs(60));
     if config.get_application_name().is_none() {
         config.application_name("haven");

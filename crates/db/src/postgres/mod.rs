@@ -6,6 +6,7 @@ mod tls;
 mod types;
 
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use deadpool_postgres::{Client, Pool};
 use tokio_postgres::types::ToSql;
@@ -16,23 +17,27 @@ use types::Bound;
 
 /// The most statements that one connection keeps prepared.
 const STATEMENTS: usize = 512;
+/// How much longer than its own time limits the server may take before it counts as gone.
+const SLACK: Duration = Duration::from_secs(5);
 
 /// The pool.
 pub(crate) struct Postgres {
     pool: Pool,
+    patience: Duration,
 }
 
 impl Postgres {
     pub(crate) fn open(options: &PostgresOptions) -> Result<Self> {
-        Ok(Self { pool: connect::pool(options)? })
+        let patience = options.statement_timeout.max(options.lock_timeout) + SLACK;
+        Ok(Self { pool: connect::pool(options)?, patience })
     }
 
     /// A read that meets a connection the server has ended meanwhile is tried once more.
     pub(crate) async fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        let client = self.client().await?;
-        match run(&client, sql, params).await {
-            Err(error) if error.kind == Kind::Unavailable && sql.trim_start().starts_with("SELECT") => {
-                run(&self.instead_of(client).await?, sql, params).await
+        let mut connection = self.connection().await?;
+        match connection.run(sql, params).await {
+            Err(error) if connection.ended(&error) && sql.trim_start().starts_with("SELECT") => {
+                self.instead_of(connection).await?.run(sql, params).await
             }
             answer => answer,
         }
@@ -40,13 +45,13 @@ impl Postgres {
     }
 
     pub(crate) async fn execute(&self, sql: &str, params: &[Value]) -> Result<u64> {
-        run(&self.client().await?, sql, params).await.map(|answer| answer.changed)
+        self.connection().await?.run(sql, params).await.map(|answer| answer.changed)
     }
 
     pub(crate) async fn begin(&self) -> Result<PostgresTx> {
-        match PostgresTx::begin(self.client().await?).await {
-            Err((error, client)) if error.kind == Kind::Unavailable => {
-                PostgresTx::begin(self.instead_of(client).await?).await
+        match PostgresTx::begin(self.connection().await?).await {
+            Err((error, connection)) if connection.ended(&error) => {
+                PostgresTx::begin(self.instead_of(connection).await?).await
             }
             begun => begun,
         }
@@ -57,50 +62,95 @@ impl Postgres {
         self.pool.close();
     }
 
-    async fn client(&self) -> Result<Client> {
-        self.pool.get().await.map_err(unreachable)
+    async fn connection(&self) -> Result<Connection> {
+        let client = self.pool.get().await.map_err(unreachable)?;
+        Ok(Connection { client: Some(client), patience: self.patience })
     }
 
     /// A new connection for one that is gone. Those that idle in the pool have most likely gone with it.
-    async fn instead_of(&self, client: Client) -> Result<Client> {
-        drop(Client::take(client));
+    async fn instead_of(&self, mut connection: Connection) -> Result<Connection> {
+        connection.give_up();
         self.pool.retain(|_, _| false);
-        self.client().await
+        self.connection().await
     }
 }
 
-/// A connection inside a transaction. Without one it is over.
-pub(crate) struct PostgresTx {
+/// A connection on loan from the pool, and how long its server may be silent. Without a client it is over.
+struct Connection {
     client: Option<Client>,
+    patience: Duration,
 }
 
-impl PostgresTx {
-    /// On failure gives the connection back.
-    async fn begin(client: Client) -> Result<Self, (Error, Client)> {
-        // Made first, so that a caller who gives up while BEGIN is on its way leaves no open transaction in the pool.
-        let mut tx = Self { client: Some(client) };
-        match (tx.batch("BEGIN ISOLATION LEVEL READ COMMITTED").await, tx.client.take()) {
-            (Err(error), Some(client)) => Err((error, client)),
-            (_, client) => Ok(Self { client }),
-        }
+impl Connection {
+    async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Answer> {
+        let answer = tokio::time::timeout(self.patience, run(self.client()?, sql, params)).await;
+        answer.unwrap_or_else(|_| Err(self.silent().running(sql)))
+    }
+
+    /// Begins or ends a transaction.
+    async fn control(&mut self, sql: &str) -> Result<()> {
+        let done = tokio::time::timeout(self.patience, self.batch(sql)).await;
+        done.unwrap_or_else(|_| Err(self.silent().running(sql)))
+    }
+
+    /// Takes as long as it takes.
+    async fn batch(&self, sql: &str) -> Result<()> {
+        self.client()?.batch_execute(sql).await.map_err(|error| failure(error).running(sql))
     }
 
     fn client(&self) -> Result<&Client> {
         self.client.as_ref().ok_or_else(|| Error::internal("the transaction is over"))
     }
 
+    /// The server neither answers nor keeps its time limits. Whoever had this connection next would wait for the same.
+    fn silent(&mut self) -> Error {
+        self.give_up();
+        Error::unavailable("the database does not answer")
+    }
+
+    fn give_up(&mut self) {
+        if let Some(client) = self.client.take() {
+            drop(Client::take(client));
+        }
+    }
+
+    /// Whether the server ended this connection, so that another one may do better at once.
+    fn ended(&self, error: &Error) -> bool {
+        error.kind == Kind::Unavailable && self.client.is_some()
+    }
+}
+
+/// A connection inside a transaction.
+pub(crate) struct PostgresTx(Connection);
+
+impl PostgresTx {
+    /// On failure gives the connection back.
+    async fn begin(connection: Connection) -> Result<Self, (Error, Connection)> {
+        // Made first, so that a caller who gives up while BEGIN is on its way leaves no open transaction in the pool.
+        let mut tx = Self(connection);
+        match tx.0.control("BEGIN ISOLATION LEVEL READ COMMITTED").await {
+            Err(error) => Err((error, tx.over())),
+            Ok(()) => Ok(tx),
+        }
+    }
+
     pub(crate) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Answer> {
-        run(self.client()?, sql, params).await
+        self.0.run(sql, params).await
     }
 
     pub(crate) async fn batch(&mut self, sql: &str) -> Result<()> {
-        self.client()?.batch_execute(sql).await.map_err(|error| failure(error).running(sql))
+        self.0.batch(sql).await
     }
 
     pub(crate) async fn commit(mut self) -> Result<()> {
-        self.batch("COMMIT").await?;
-        self.client = None;
+        self.0.control("COMMIT").await?;
+        drop(self.over());
         Ok(())
+    }
+
+    /// The connection, with nothing left to roll back.
+    fn over(&mut self) -> Connection {
+        Connection { client: self.0.client.take(), patience: self.0.patience }
     }
 }
 
@@ -108,7 +158,7 @@ impl Drop for PostgresTx {
     /// Sends the rollback without waiting for the answer: the connection handles requests in order, so whoever has it
     /// next comes after it. The first poll of the future is what sends.
     fn drop(&mut self) {
-        if let Some(client) = &self.client {
+        if let Some(client) = &self.0.client {
             let rollback = std::pin::pin!(client.batch_execute("ROLLBACK"));
             let _ = rollback.poll(&mut Context::from_waker(Waker::noop()));
         }

@@ -1,5 +1,6 @@
 //! What the crate promises, on both engines.
 
+mod faults;
 mod group;
 mod lists;
 mod migrations;
