@@ -23,6 +23,8 @@ pub enum Code {
     Unprocessable,
     TooManyRequests,
     Unavailable,
+    /// The storage has no room left, which only an operator can change.
+    Full,
     Internal,
     BlobUnknown,
     BlobUploadInvalid,
@@ -138,9 +140,8 @@ impl From<haven_blobs::Error> for Error {
             Kind::DigestMismatch => (Code::DigestInvalid, "provided digest did not match uploaded content"),
             Kind::TooLarge => (Code::SizeInvalid, "provided length did not match content length"),
             Kind::Interrupted => (Code::BlobUploadInvalid, "the request body ended before it was complete"),
-            Kind::Full | Kind::Unavailable => {
-                (Code::Unavailable, "the storage cannot take or give bytes now")
-            }
+            Kind::Full => (Code::Full, "the storage has no room left"),
+            Kind::Unavailable => (Code::Unavailable, "the storage cannot take or give bytes now"),
             Kind::Invalid => (Code::BlobUploadInvalid, "blob upload invalid"),
             Kind::Corrupt => (Code::Internal, "stored bytes are damaged"),
         };

@@ -103,7 +103,11 @@ impl Layout {
         match created.and_then(|()| create_file(&directory.join("data"))) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::id_taken(id)),
-            Err(error) => Err(Error::io(format!("create upload {id}"), error)),
+            Err(error) => {
+                // A folder may still have been possible where a file is not. What could be made is empty.
+                let _ = fs::remove_dir(&directory);
+                Err(Error::io(format!("create upload {id}"), error))
+            }
         }
     }
 

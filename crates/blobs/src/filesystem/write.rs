@@ -36,7 +36,8 @@ pub(super) async fn append(
     let file = Arc::new(session::open(layout, upload).await?);
     let mut intake = Intake::new(Arc::clone(&file), upload);
     let outcome = intake.run(body, limit).await;
-    if outcome.as_ref().is_err_and(|error| error.kind == Kind::TooLarge) {
+    // Of a body that found no room nothing is kept, so that the room it had taken is there for others.
+    if outcome.as_ref().is_err_and(|error| matches!(error.kind, Kind::TooLarge | Kind::Full)) {
         // How the last batch fared is of no interest, only that it is no longer being written.
         let _ = intake.settle().await;
         let (size, id) = (upload.size, upload.id.clone());

@@ -57,7 +57,8 @@ pub fn told(code: Code) -> Told {
         Code::TooLarge => (413, "REQUEST_ENTITY_TOO_LARGE", "SIZE_INVALID"),
         Code::Unprocessable => (422, "UNPROCESSABLE_ENTITY", "UNPROCESSABLE_ENTITY"),
         Code::TooManyRequests => (429, "TOO_MANY_REQUEST", "TOOMANYREQUESTS"),
-        Code::Unavailable => (503, "UNAVAILABLE", "UNAVAILABLE"),
+        // Not 507: clients come back after 503, and the distribution specification knows no other.
+        Code::Unavailable | Code::Full => (503, "UNAVAILABLE", "UNAVAILABLE"),
         Code::Internal => (500, "UNKNOWN", "UNKNOWN"),
         Code::BlobUnknown => (404, "NOT_FOUND", "BLOB_UNKNOWN"),
         Code::BlobUploadInvalid => (404, "NOT_FOUND", "BLOB_UPLOAD_INVALID"),
@@ -137,10 +138,11 @@ fn masked(error: &Error, status: StatusCode) -> Option<&'static str> {
         return None;
     }
     tracing::error!(http.status = status.as_u16(), error = %chain(error), "request failed");
-    Some(if status == StatusCode::SERVICE_UNAVAILABLE {
-        "service unavailable"
-    } else {
-        "internal server error"
+    Some(match error.code {
+        Code::Unavailable => "service unavailable",
+        // Whoever pushes can tell the operator.
+        Code::Full => "the storage has no room left",
+        _ => "internal server error",
     })
 }
 

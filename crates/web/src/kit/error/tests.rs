@@ -4,7 +4,7 @@ use axum::body::to_bytes;
 
 use super::*;
 
-const ALL: [Code; 28] = [
+const ALL: [Code; 29] = [
     Code::BadRequest,
     Code::Unauthorized,
     Code::Forbidden,
@@ -19,6 +19,7 @@ const ALL: [Code; 28] = [
     Code::Unprocessable,
     Code::TooManyRequests,
     Code::Unavailable,
+    Code::Full,
     Code::Internal,
     Code::BlobUnknown,
     Code::BlobUploadInvalid,
@@ -50,6 +51,7 @@ TooLarge 413 REQUEST_ENTITY_TOO_LARGE SIZE_INVALID
 Unprocessable 422 UNPROCESSABLE_ENTITY UNPROCESSABLE_ENTITY
 TooManyRequests 429 TOO_MANY_REQUEST TOOMANYREQUESTS
 Unavailable 503 UNAVAILABLE UNAVAILABLE
+Full 503 UNAVAILABLE UNAVAILABLE
 Internal 500 UNKNOWN UNKNOWN
 BlobUnknown 404 NOT_FOUND BLOB_UNKNOWN
 BlobUploadInvalid 404 NOT_FOUND BLOB_UPLOAD_INVALID
