@@ -6,9 +6,10 @@ pub(super) const INSERT_UPLOAD: &str =
 
 pub(super) const UPLOAD: &str = "SELECT project_id, repository, actor, state, size FROM upload WHERE id = $1";
 
-/// One request at a time writes to a session, whichever replica it came to.
+/// One request at a time writes to a session, whichever replica it came to. A lease that lasts longer than any can is
+/// from before the clock was turned back.
 pub(super) const CLAIM_UPLOAD: &str = "UPDATE upload SET lease = $2, lease_until = $3, updated_at = $4
-    WHERE id = $1 AND (lease = '' OR lease_until < $4) RETURNING state, size";
+    WHERE id = $1 AND (lease = '' OR lease_until < $4 OR lease_until > $5) RETURNING state, size";
 
 pub(super) const RENEW_UPLOAD: &str =
     "UPDATE upload SET lease_until = $3, updated_at = $4 WHERE id = $1 AND lease = $2";

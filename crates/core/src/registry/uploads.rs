@@ -21,6 +21,8 @@ use tracing::Instrument as _;
 /// How long a session stays taken by a request whose process died. A live one renews well before.
 const LEASE: Duration = Duration::from_secs(15);
 const RENEWAL: Duration = Duration::from_secs(4);
+/// No more than this may the clocks of two replicas differ.
+const SKEW: Duration = Duration::from_secs(60);
 
 /// An open session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,7 +207,9 @@ async fn claim(app: &App, id: &str) -> Result<Claim> {
     let lease = uuid::Uuid::new_v4().simple().to_string();
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let claimed = tx.query_opt(sql::CLAIM_UPLOAD, params![id, lease.as_str(), now + LEASE, now]).await?;
+    let claimed = tx
+        .query_opt(sql::CLAIM_UPLOAD, params![id, lease.as_str(), now + LEASE, now, now + LEASE + SKEW])
+        .await?;
     let Some(row) = claimed else {
         tx.query_opt(sql::UPLOAD, params![id]).await?.ok_or_else(unknown)?;
         return Err(Error::new(Code::TooManyRequests, "another request is writing to this upload"));

@@ -134,8 +134,9 @@ pub async fn issue(app: &App, caller: &Caller, scopes: &[Scope]) -> Result<Issue
     let now = app.clock.now();
     let mut granted = Vec::with_capacity(scopes.len());
     let mut known = HashMap::new();
+    let mut newest = now;
     for scope in scopes {
-        let actions = allowed(app, caller, scope, &mut known).await?;
+        let actions = allowed(app, caller, scope, &mut known, &mut newest).await?;
         granted.push(Access { kind: scope.kind.clone(), name: scope.name.clone(), actions });
     }
     let claims = Claims {
@@ -144,7 +145,8 @@ pub async fn issue(app: &App, caller: &Caller, scopes: &[Scope]) -> Result<Issue
         aud: SERVICE.into(),
         exp: now.as_secs() + lifetime,
         nbf: now.as_secs(),
-        iat: now.as_secs(),
+        // Not before its projects were made, though the clock may have been turned back since.
+        iat: newest.as_secs(),
         jti: uuid::Uuid::new_v4().simple().to_string()[..16].to_owned(),
         access: (!granted.is_empty()).then_some(granted),
     };
@@ -154,12 +156,14 @@ pub async fn issue(app: &App, caller: &Caller, scopes: &[Scope]) -> Result<Issue
     Ok(Issued { token, expires_in: lifetime, issued_at: now })
 }
 
-/// What the caller may do of a scope. Rights are by project, so each project is looked at once.
+/// What the caller may do of a scope. Rights are by project, so each project is looked at once; `newest` becomes the time
+/// when the last of them was made, if that is later.
 async fn allowed(
     app: &App,
     caller: &Caller,
     scope: &Scope,
     known: &mut HashMap<ProjectName, Vec<String>>,
+    newest: &mut Timestamp,
 ) -> Result<Vec<String>> {
     match scope.kind.as_str() {
         "repository" => {}
@@ -173,6 +177,7 @@ async fn allowed(
     }
     let mut actions = Vec::new();
     if let Some(project) = projects::by_name(app, &name).await? {
+        *newest = project.created_at.max(*newest);
         for action in [Action::Pull, Action::Push, Action::Delete, Action::ScannerPull] {
             if access::may(app, caller, &project, Resource::Repository, action).await? {
                 actions.push(action.as_str().to_owned());
