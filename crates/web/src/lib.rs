@@ -10,6 +10,7 @@ pub mod kit;
 pub mod metrics;
 pub mod pages;
 mod read_only;
+mod ready;
 mod state;
 mod token;
 mod v2;
@@ -50,6 +51,7 @@ pub fn router(options: Options) -> Router {
         .merge(rest)
         .merge(tokens().into_router())
         .merge(pages::router(options.version))
+        .route("/healthz", axum::routing::get(ready::get))
         .route("/v2", any(v2::serve))
         .route("/v2/", any(v2::serve))
         .route("/v2/{*path}", any(v2::serve))

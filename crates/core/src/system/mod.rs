@@ -2,7 +2,12 @@
 
 use crate::{App, Result};
 use moka::sync::Cache;
+use std::error::Error as StdError;
 use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// A part that takes longer to answer is ill.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One part of the program and what is wrong with it, if anything is.
 #[derive(Clone, Debug)]
@@ -14,11 +19,14 @@ pub struct Component {
 /// The last look at health; asking often must not cost the database or the disk.
 pub(crate) struct Health {
     recent: Cache<(), Vec<Component>>,
+    /// One look at a time: those who ask meanwhile share it.
+    looking: Mutex<()>,
 }
 
 impl Default for Health {
     fn default() -> Self {
-        Self { recent: Cache::builder().max_capacity(1).time_to_live(Duration::from_secs(2)).build() }
+        let recent = Cache::builder().max_capacity(1).time_to_live(Duration::from_secs(2)).build();
+        Self { recent, looking: Mutex::default() }
     }
 }
 
@@ -30,14 +38,14 @@ pub async fn health(app: &App) -> Result<Vec<Component>> {
     if let Some(recent) = app.health.recent.get(&()) {
         return Ok(recent);
     }
-    let database = app.db.ping().await.err().map(|error| {
-        tracing::warn!(error = %error, "the database does not answer");
-        "failed to check health: the database does not answer".to_owned()
-    });
-    let storage = app.blobs.check().await.err().map(|error| {
-        tracing::warn!(error = %error, "the storage cannot be written");
-        "failed to check health: the storage cannot be written".to_owned()
-    });
+    let _looking = app.health.looking.lock().await;
+    if let Some(recent) = app.health.recent.get(&()) {
+        return Ok(recent);
+    }
+    let (database, storage) = tokio::join!(
+        failure("the database does not answer", app.db.ping()),
+        failure("the storage cannot be written", app.blobs.check()),
+    );
     let component = |name, error: &Option<String>| Component { name, error: error.clone() };
     let components = vec![
         component("core", &None),
@@ -49,6 +57,19 @@ pub async fn health(app: &App) -> Result<Vec<Component>> {
     ];
     app.health.recent.insert((), components.clone());
     Ok(components)
+}
+
+/// What is wrong with a part, if anything is.
+async fn failure<E>(what: &'static str, check: impl Future<Output = Result<(), E>>) -> Option<String>
+where
+    E: StdError + 'static,
+{
+    match tokio::time::timeout(PATIENCE, check).await {
+        Ok(Ok(())) => return None,
+        Ok(Err(error)) => tracing::warn!(error = &error as &dyn StdError, "{what}"),
+        Err(_) => tracing::warn!(seconds = PATIENCE.as_secs(), "{what} in time"),
+    }
+    Some(format!("failed to check health: {what}"))
 }
 
 /// The storage back end's name, as `GET /systeminfo` tells it.
