@@ -3,6 +3,7 @@
 mod admin;
 mod cli;
 mod fsck;
+mod handles;
 mod secrets;
 mod serve;
 

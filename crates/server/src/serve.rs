@@ -1,7 +1,7 @@
 //! `haven serve`: from a configuration to a running registry, and down again without losing a request.
 
 use crate::cli::{Failure, say};
-use crate::secrets;
+use crate::{handles, secrets};
 use haven_blobs::{BlobStore, Filesystem};
 use haven_core::registry::{self, Purge};
 use haven_core::settings::{Change, Configured, Values};
@@ -29,6 +29,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     for notice in &config.notices {
         tracing::info!("{notice}");
     }
+    handles::raise(config.limits.connections.max_connections);
     let stop = stop_on_signal()?;
     let app = Arc::new(app(&config).await?);
     first_start(&app, &config).await?;
