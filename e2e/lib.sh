@@ -17,6 +17,8 @@ HAVEN_BIN=${HAVEN_BIN:-$E2E/../target/release/haven}
 ADMIN_PASSWORD=Correct-horse-7
 # More than one: each case runs on so many replicas behind a proxy, see replicas.sh.
 REPLICAS=${HAVEN_E2E_REPLICAS:-1}
+# What a case wants in Haven's environment besides.
+HAVEN_EXTRA=()
 PIDS=()
 FOLDERS=()
 
@@ -204,13 +206,21 @@ start_postgres() {
     # Unlike runuser, setpriv becomes the program: its id is the server's.
     as_postgres=(setpriv --reuid=postgres --regid=postgres --init-groups)
   fi
+  PG_PROGRAM=("${as_postgres[@]}" "$bin/postgres")
   (cd / && "${as_postgres[@]}" "$bin/initdb" -D "$PG_DATA/db" -U haven -A trust -E UTF8 --no-sync) \
     >"$WORK/initdb.log" 2>&1 || { cat "$WORK/initdb.log"; return 1; }
-  spawn postgres "${as_postgres[@]}" "$bin/postgres" -D "$PG_DATA/db" -p "$PG_PORT" \
+  export PG_PORT
+  run_postgres
+  wait_for 30 psql_admin 'SELECT 1'
+}
+
+# run_postgres : the cluster's server, at first or again. Sets PG_PID.
+run_postgres() {
+  spawn postgres "${PG_PROGRAM[@]}" -D "$PG_DATA/db" -p "$PG_PORT" \
     -c listen_addresses=127.0.0.1 -c unix_socket_directories="$PG_DATA" -c max_connections=100 \
     -c fsync=off -c synchronous_commit=off -c full_page_writes=off
-  export PG_PORT
-  wait_for 30 psql_admin 'SELECT 1'
+  # shellcheck disable=SC2034 # read by the cases
+  PG_PID=$SPAWNED
 }
 
 psql_admin() { psql -h 127.0.0.1 -p "$PG_PORT" -U haven -d postgres -qAtc "$1"; }
@@ -225,7 +235,8 @@ start_haven() {
   REGISTRY=127.0.0.1:$(free_port)
   BASE=http://$REGISTRY
   HAVEN_ENV=(PATH="$PATH" HOME="$HOME" HARBOR_ADMIN_PASSWORD="$ADMIN_PASSWORD"
-    HAVEN_LISTEN="$REGISTRY" HAVEN_DATA_DIR="$WORK/data" HAVEN_EXTERNAL_URL="$BASE")
+    HAVEN_LISTEN="$REGISTRY" HAVEN_DATA_DIR="$WORK/data" HAVEN_EXTERNAL_URL="$BASE"
+    "${HAVEN_EXTRA[@]}")
   if [ "${HAVEN_E2E_DATABASE:-sqlite}" = postgres ]; then
     [ -n "${PG_PORT:-}" ] || start_postgres || { fail 'PostgreSQL starts'; exit 1; }
     psql_admin "CREATE DATABASE \"$CASE\"" || { fail 'a database can be created'; exit 1; }

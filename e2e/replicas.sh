@@ -73,7 +73,9 @@ start_replicas() {
   done
   head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$WORK/secret.key"
   for index in $(seq "$REPLICAS"); do install -m 600 "$WORK/secret.key" "$WORK/data-$index/secret.key"; done
-  [ -n "${HAVEN_E2E_STORAGE:-}" ] || HAVEN_ENV+=(HAVEN_STORAGE_SERVICE__FILESYSTEM__ROOTDIRECTORY="$WORK/data/registry")
+  if [ -z "${HAVEN_E2E_STORAGE:-}" ] && [[ "${HAVEN_EXTRA[*]}" != *ROOTDIRECTORY* ]]; then
+    HAVEN_ENV+=(HAVEN_STORAGE_SERVICE__FILESYSTEM__ROOTDIRECTORY="$WORK/data/registry")
+  fi
   start_proxy "${REGISTRY##*:}" "${BACKENDS[@]}"
   launch_replicas
 }

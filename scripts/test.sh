@@ -69,4 +69,6 @@ export HAVEN_BIN=${CARGO_TARGET_DIR:-target}/release/haven HAVEN_E2E_SKIP_INSTAL
 # The conformance program is a Go module that not every module proxy hands out; where it cannot be had, the case says so.
 export HAVEN_E2E_OPTIONAL=${HAVEN_E2E_OPTIONAL-conformance}
 step 'real clients' e2e/run.sh
-step 'real clients, on PostgreSQL' env HAVEN_E2E_DATABASE=postgres e2e/run.sh protocol conformance docker
+# Two replicas behind a balancer stand for PostgreSQL too.
+step 'real clients, on two replicas' env HAVEN_E2E_DATABASE=postgres HAVEN_E2E_REPLICAS=2 \
+  e2e/run.sh protocol transfer conformance docker podman crane

@@ -7,9 +7,10 @@ use haven_core::access::Role;
 use haven_core::settings::Configured;
 use haven_core::{App, Options};
 use haven_db::testing::{TestDb, fresh};
-use haven_db::{Clock, Engine, Timestamp, params};
+use haven_db::{Clock, Db, Engine, Timestamp, params};
 use haven_web::conn::Network;
 use haven_web::metrics::Metrics;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -28,6 +29,32 @@ pub struct TestApp {
     router: Router,
     db: TestDb,
     folder: TempDir,
+}
+
+/// One process of an installation.
+async fn open(db: Db, clock: Clock, folder: &Path) -> Arc<App> {
+    let blobs: Arc<dyn BlobStore> = Arc::new(Filesystem::open(folder).unwrap());
+    let options = Options {
+        db,
+        blobs,
+        clock,
+        secret_key: [7; 32],
+        signing_key_pem: None,
+        login_delay: Duration::ZERO,
+        settings: Configured::default(),
+        storage_name: "filesystem",
+    };
+    Arc::new(App::new(options).await.unwrap())
+}
+
+fn router(app: &Arc<App>) -> Router {
+    haven_web::router(haven_web::Options {
+        app: Arc::clone(app),
+        metrics: Metrics::new("test"),
+        network: Network::default(),
+        version: "test",
+        api_timeout: Duration::from_secs(60),
+    })
 }
 
 impl TestApp {
@@ -66,18 +93,7 @@ impl TestApp {
     }
 
     async fn on(db: TestDb, clock: Clock, folder: TempDir) -> Self {
-        let blobs: Arc<dyn BlobStore> = Arc::new(Filesystem::open(folder.path()).unwrap());
-        let options = Options {
-            db: db.db(),
-            blobs,
-            clock: clock.clone(),
-            secret_key: [7; 32],
-            signing_key_pem: None,
-            login_delay: Duration::ZERO,
-            settings: Configured::default(),
-            storage_name: "filesystem",
-        };
-        let app = Arc::new(App::new(options).await.unwrap());
+        let app = open(db.db(), clock.clone(), folder.path()).await;
         if app.needs_first_password().await.unwrap() {
             app.first_start(PASSWORD).await.unwrap();
         }
@@ -87,14 +103,15 @@ impl TestApp {
             let hash = db.query_one(hash, &[]).await.unwrap().get(0).unwrap();
             let _ = SECRETS.set((key, hash));
         }
-        let router = haven_web::router(haven_web::Options {
-            app: Arc::clone(&app),
-            metrics: Metrics::new("test"),
-            network: Network::default(),
-            version: "test",
-            api_timeout: Duration::from_secs(60),
-        });
+        let router = router(&app);
         Self { app, clock, router, db, folder }
+    }
+
+    /// The administrator at the door of another replica of the same installation.
+    pub async fn replica(&self) -> Client {
+        let db = Db::open(self.db.options()).await.unwrap();
+        let app = open(db, self.clock.clone(), self.folder.path()).await;
+        Client::new(router(&app), Some(("admin".to_owned(), PASSWORD.to_owned())))
     }
 
     /// Somebody who has not logged in.
@@ -154,13 +171,13 @@ impl TestApp {
     }
 
     /// The storage folder.
-    pub fn folder(&self) -> &std::path::Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// How many files storage holds, uploads included.
     pub fn files(&self) -> usize {
-        fn count(dir: &std::path::Path) -> usize {
+        fn count(dir: &Path) -> usize {
             let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
             entries.map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
         }

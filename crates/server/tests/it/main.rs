@@ -2,9 +2,12 @@
 
 mod access;
 mod contract;
+mod faults;
 mod fsck;
 mod hostile;
+mod processes;
 mod push_and_pull;
+mod replicas;
 mod rest;
 mod tokens;
 mod uploads;

@@ -1,0 +1,225 @@
+//! The program as a process: several that start at once, one that meets a newer schema, and crowds of connections.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
+use haven_db::testing::{empty, engines};
+use haven_db::{Engine, Options};
+use haven_oci::Digest;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+const SOON: Duration = Duration::from_secs(30);
+/// A soft limit on open files far below what the crowd needs.
+const FEW_FILES: u32 = 256;
+const CROWD: usize = 1_000;
+
+/// A running Haven, ended when it is dropped.
+struct Haven {
+    child: Child,
+    addr: SocketAddr,
+}
+
+async fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+/// The program with this folder, at this address, and nothing of the environment but what is said here.
+fn program(folder: &Path, addr: SocketAddr, database: &Options) -> Command {
+    let mut command = Command::new("sh");
+    let limited = format!("ulimit -Sn {FEW_FILES}; exec \"$0\" serve --listen {addr} --data-dir \"$1\"");
+    command.args(["-c", &limited, env!("CARGO_BIN_EXE_haven")]).arg(folder);
+    command.env_clear().env("PATH", "/usr/bin:/bin").kill_on_drop(true);
+    command.env("HARBOR_ADMIN_PASSWORD", "Harbor12345").env("NO_COLOR", "1");
+    match database {
+        Options::Sqlite(options) => {
+            command.env("HAVEN_DATABASE__URL", format!("sqlite:{}", options.path.display()))
+        }
+        Options::Postgres(options) => command.env("HAVEN_DATABASE__URL", &options.url),
+    };
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+impl Haven {
+    async fn start(folder: &Path, database: &Options) -> Self {
+        let addr = free_address().await;
+        let child =
+            program(folder, addr, database).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut haven = Self { child, addr };
+        haven.answers().await;
+        haven
+    }
+
+    async fn answers(&mut self) {
+        let asking = async {
+            while get(self.addr, "/healthz").await.is_none_or(|answer| !answer.contains(" 200 ")) {
+                assert!(self.child.try_wait().unwrap().is_none(), "it ended instead of starting");
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        timeout(SOON, asking).await.unwrap();
+    }
+
+    /// Resident memory in MiB.
+    fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+    }
+}
+
+/// The head and body of the answer, if there is one, on a connection of its own.
+async fn get(addr: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(addr).await.ok()?;
+    ask(&mut stream, "GET", path, "connection: close\r\n", b"").await?;
+    let mut answer = Vec::new();
+    timeout(SOON, stream.read_to_end(&mut answer)).await.ok()?.ok()?;
+    (!answer.is_empty()).then(|| String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// Sends a request as the administrator.
+async fn ask(stream: &mut TcpStream, method: &str, path: &str, headers: &str, body: &[u8]) -> Option<()> {
+    const ADMIN: &str = "authorization: Basic YWRtaW46SGFyYm9yMTIzNDU=\r\n";
+    let length = if method == "GET" { String::new() } else { format!("content-length: {}\r\n", body.len()) };
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: haven.test\r\n{ADMIN}{headers}{length}\r\n");
+    stream.write_all(head.as_bytes()).await.ok()?;
+    stream.write_all(body).await.ok()
+}
+
+/// Reads one answer of known length; says its status and how many bytes its body had.
+async fn answer(stream: &mut TcpStream) -> (u16, usize) {
+    let mut got = Vec::new();
+    let mut buffer = vec![0; 65536];
+    let reading = async {
+        loop {
+            let count = stream.read(&mut buffer).await.unwrap();
+            assert_ne!(count, 0, "closed after {}", String::from_utf8_lossy(&got[..got.len().min(500)]));
+            got.extend_from_slice(&buffer[..count]);
+            let Some(end) = got.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+            let head = String::from_utf8_lossy(&got[..end]).to_ascii_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
+            if got.len() >= end + 4 + length {
+                return (head[9..12].parse().unwrap(), length);
+            }
+        }
+    };
+    timeout(SOON * 2, reading).await.unwrap()
+}
+
+#[tokio::test]
+async fn four_that_start_at_once_on_nothing_all_come_up() {
+    for engine in engines() {
+        let db = empty(engine).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut starting = JoinSet::new();
+        for _ in 0..4 {
+            let (folder, options) = (folder.path().to_owned(), db.options());
+            starting.spawn(async move { Haven::start(&folder, &options).await });
+        }
+        let started = starting.join_all().await;
+        for haven in &started {
+            let projects = get(haven.addr, "/api/v2.0/projects").await.unwrap();
+            assert!(projects.contains(" 200 ") && projects.contains("library"), "{engine:?} {projects}");
+            let token = get(haven.addr, "/service/token?service=harbor-registry").await.unwrap();
+            assert!(token.contains(" 200 "), "{engine:?} {token}");
+        }
+        let row = db.query_one("SELECT COUNT(*) FROM keyring", &[]).await.unwrap();
+        assert_eq!(row.get::<i64>(0).unwrap(), 1, "all sign with the same key");
+    }
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_with_a_reason() {
+    for engine in engines() {
+        let db = empty(engine).await.unwrap();
+        db.migrate().await.unwrap();
+        let newer = "INSERT INTO schema_migration (version, name, checksum, applied_at) VALUES (9999, 'next', 'x', 1)";
+        db.execute(newer, &[]).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let ended = program(folder.path(), free_address().await, &db.options()).output();
+        let Output { status, stderr, .. } = timeout(SOON, ended).await.unwrap().unwrap();
+        let said = String::from_utf8_lossy(&stderr).into_owned();
+        assert_eq!(status.code(), Some(1), "{said}");
+        assert!(said.contains("newer version of the program") && said.contains("9999 (next)"), "{said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_rest_while_a_thousand_pull() {
+    let db = empty(Engine::Sqlite).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let haven = Haven::start(folder.path(), &db.options()).await;
+    let blob = vec![7; 128 << 10];
+    let digest = Digest::sha256(&blob);
+    let mut stream = TcpStream::connect(haven.addr).await.unwrap();
+    ask(&mut stream, "POST", &format!("/v2/library/app/blobs/uploads/?digest={digest}"), "", &blob)
+        .await
+        .unwrap();
+    assert_eq!(answer(&mut stream).await.0, 201);
+
+    let mut resting = Vec::new();
+    for _ in 0..CROWD {
+        resting.push(TcpStream::connect(haven.addr).await.unwrap());
+    }
+    let mut pulling = JoinSet::new();
+    for _ in 0..CROWD {
+        let mut stream = TcpStream::connect(haven.addr).await.unwrap();
+        let path = format!("/v2/library/app/blobs/{digest}");
+        pulling.spawn(async move {
+            ask(&mut stream, "GET", &path, "", b"").await.unwrap();
+            answer(&mut stream).await
+        });
+    }
+    for pulled in pulling.join_all().await {
+        assert_eq!(pulled, (200, 128 << 10));
+    }
+    assert!(haven.memory() < 256, "{} MiB", haven.memory());
+    for stream in resting.iter_mut().step_by(100) {
+        ask(stream, "GET", "/api/v2.0/ping", "", b"").await.unwrap();
+        assert_eq!(answer(stream).await.0, 200, "who rested can still ask");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_uploads_at_once_cost_little() {
+    let db = empty(Engine::Sqlite).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let haven = Haven::start(folder.path(), &db.options()).await;
+    let piece = vec![7; 64 << 10];
+    let digest = Digest::sha256(&[piece.clone(), piece.clone()].concat());
+    let path = format!("/v2/library/app/blobs/uploads/?digest={digest}");
+    let mut sending = Vec::new();
+    for _ in 0..CROWD {
+        let mut stream = TcpStream::connect(haven.addr).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: a\r\nauthorization: Basic YWRtaW46SGFyYm9yMTIzNDU=\r\ncontent-length: {}\r\n\r\n",
+            2 * piece.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&piece).await.unwrap();
+        sending.push(stream);
+    }
+    let ping = get(haven.addr, "/api/v2.0/ping").await.unwrap();
+    assert!(ping.contains(" 200 "), "others are served meanwhile");
+    assert!(haven.memory() < 512, "{} MiB", haven.memory());
+    for stream in &mut sending {
+        stream.write_all(&piece).await.unwrap();
+    }
+    for stream in &mut sending {
+        let mut status = answer(stream).await.0;
+        // A slow machine cannot take a thousand at once; then it says so, and they come again.
+        while status == 429 || status == 503 {
+            ask(stream, "POST", &path, "", &[piece.clone(), piece.clone()].concat()).await.unwrap();
+            status = answer(stream).await.0;
+        }
+        assert_eq!(status, 201);
+    }
+}
