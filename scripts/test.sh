@@ -71,4 +71,4 @@ export HAVEN_E2E_OPTIONAL=${HAVEN_E2E_OPTIONAL-conformance}
 step 'real clients' e2e/run.sh
 # Two replicas behind a balancer stand for PostgreSQL too.
 step 'real clients, on two replicas' env HAVEN_E2E_DATABASE=postgres HAVEN_E2E_REPLICAS=2 \
-  e2e/run.sh protocol transfer conformance docker podman crane
+  e2e/run.sh protocol transfer failover conformance docker podman crane
