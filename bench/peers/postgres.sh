@@ -1,4 +1,4 @@
-# A PostgreSQL of its own for Haven, with the defaults of PostgreSQL: every commit is synced.
+# A PostgreSQL of its own for Haven, which syncs every commit; its memory is that of a small server.
 # shellcheck shell=bash disable=SC2034
 
 # postgres_start : sets POSTGRES_URL up to the name of the database; false where there is no PostgreSQL.
@@ -16,7 +16,8 @@ postgres_start() {
   (cd / && "${owner[@]}" "$bin/initdb" -D "$data/db" -U haven -A trust -E UTF8 --locale=C) >"$WORK/initdb.log" 2>&1 ||
     { cat "$WORK/initdb.log" >&2 && return 1; }
   spawn postgres "${owner[@]}" "$bin/postgres" -D "$data/db" -p "$port" \
-    -c listen_addresses=127.0.0.1 -c unix_socket_directories="$data" -c max_connections=200
+    -c listen_addresses=127.0.0.1 -c unix_socket_directories="$data" -c max_connections=200 \
+    -c shared_buffers=512MB -c max_wal_size=4GB
   POSTGRES_BIN=$bin POSTGRES_PORT=$port POSTGRES_URL=postgres://haven@127.0.0.1:$port
   for _ in $(seq 300); do
     "$bin/pg_isready" -q -h 127.0.0.1 -p "$port" && return 0

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::Args;
-use haven_db::{Db, Options as Database, PostgresOptions, Row, SqliteOptions, Tx, Value, params};
+use haven_db::{Db, Engine, Options as Database, PostgresOptions, Row, SqliteOptions, Tx, Value, params};
 use serde_json::json;
 
 use crate::{Result, blob};
@@ -33,6 +33,8 @@ const REPOSITORIES: u64 = 1_000;
 const SHARED: u64 = 100;
 /// Artifacts of one statement: eleven values for each must fit into what SQLite binds.
 const ROWS: u64 = 1_000;
+/// Artifacts of one transaction. Digests fall on pages all over the database; few commits write each page few times.
+const COMMIT: u64 = 200_000;
 /// The id of the project.
 const LIBRARY: i64 = 1;
 
@@ -58,11 +60,17 @@ async fn fill(db: &Db, count: u64) -> Result<()> {
     let repositories = repositories(db, count).await?;
     let mut from = 0;
     while from < count {
-        let to = count.min(from + ROWS);
         let mut tx = db.begin().await?;
-        artifacts(&mut tx, from..to, &repositories).await?;
+        if tx.engine() == Engine::Sqlite {
+            tx.query(sql::CACHE, &[]).await?;
+        }
+        let end = count.min(from + COMMIT);
+        while from < end {
+            let to = end.min(from + ROWS);
+            artifacts(&mut tx, from..to, &repositories).await?;
+            from = to;
+        }
         tx.commit().await?;
-        from = to;
     }
     db.execute(sql::COUNT, &[]).await?;
     // Neither engine is to plan with what it knew of empty tables.

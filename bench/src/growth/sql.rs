@@ -21,6 +21,9 @@ pub(super) const KNOWN: &str = "ON CONFLICT DO NOTHING";
 
 pub(super) const USES: &str = "INSERT INTO artifact_blob (artifact_id, project_id, digest)";
 
+/// SQLite keeps a gigabyte of pages in memory while it writes.
+pub(super) const CACHE: &str = "PRAGMA cache_size = -1000000";
+
 pub(super) const COUNT: &str = "UPDATE repository SET artifact_count =
     (SELECT COUNT(*) FROM artifact a WHERE a.repository_id = repository.id)";
 
