@@ -396,6 +396,85 @@ async fn only_our_own_signature_counts() {
 }
 
 #[tokio::test]
+async fn a_token_that_says_the_same_is_given_out_again_for_moments() {
+    on_each_engine(async |app| {
+        let scope = ["repository:library/web:pull"];
+        let (admin, other) = (app.admin(), app.person("fay").await);
+        let first = admin.fetch_token(&scope).await;
+        app.clock.advance(SECOND * 9);
+        let again = admin.get(&format!("{SERVICE}&scope={}", scope[0])).await.json();
+        assert_eq!(again["token"], first.as_str());
+        assert_eq!(
+            (&again["issued_at"], &again["expires_in"]),
+            (&json!("2023-11-14T22:13:20Z"), &json!(1800))
+        );
+        for (client, scope, why) in [
+            (&other, &scope[..], "another person"),
+            (&app.anonymous(), &scope, "nobody"),
+            (&admin, &["repository:library/web2:pull"], "another repository"),
+            (&admin, &[scope[0], "registry:catalog:*"], "more"),
+            (&admin, &[], "less"),
+        ] {
+            assert_ne!(client.fetch_token(scope).await, first, "{why}");
+        }
+        app.clock.advance(SECOND);
+        let fresh = admin.fetch_token(&scope).await;
+        assert_ne!(fresh, first, "its moments are over");
+        let settings = json!({ "token_expiration": 5 });
+        assert_eq!(admin.put("/api/v2.0/configurations", &settings).await.status, 200);
+        let short = admin.fetch_token(&scope).await;
+        assert_eq!(part(&short, 1)["exp"], 1_700_000_310, "the new lifetime counts at once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_right_that_was_taken_away_is_in_no_token_from_then_on() {
+    on_each_engine(async |app| {
+        let id = app.project("team", false).await;
+        let developer = app.member("team", "dan", Role::Developer).await;
+        let scope = ["repository:team/web:pull,push"];
+        let before = developer.fetch_token(&scope).await;
+        assert_eq!(part(&before, 1)["access"][0]["actions"], json!(["pull", "push"]));
+        let change = async |sql: &str| app.db().execute(sql, &[id.into()]).await.unwrap();
+        change("UPDATE project_member SET role_id = 3 WHERE project_id = $1 AND entity_id <> 1").await;
+        let guest = developer.fetch_token(&scope).await;
+        assert_eq!(part(&guest, 1)["access"][0]["actions"], json!(["pull"]));
+        change("DELETE FROM project_member WHERE project_id = $1 AND entity_id <> 1").await;
+        assert_eq!(access(&developer, &scope).await[0]["actions"], json!([]));
+        change("UPDATE project SET public = TRUE WHERE id = $1").await;
+        assert_eq!(access(&developer, &scope).await[0]["actions"], json!(["pull"]));
+        app.db().execute("UPDATE user_account SET deleted_at = 1 WHERE username = 'dan'", &[]).await.unwrap();
+        let claims = part(&developer.fetch_token(&scope).await, 1);
+        assert_eq!(claims.get("sub"), None, "the account is gone, though its password was remembered");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens_asked_for_at_once_are_each_their_own_callers() {
+    on_each_engine(async |app| {
+        app.project("team", false).await;
+        let mut asking = Vec::new();
+        for number in 0..8 {
+            let client = app.member("team", &format!("p{number}"), Role::Guest).await;
+            for _ in 0..4 {
+                let client = client.clone();
+                asking.push(tokio::spawn(async move {
+                    let token = client.fetch_token(&["repository:team/web:pull"]).await;
+                    (client.name().map(str::to_owned), part(&token, 1)["sub"].as_str().map(str::to_owned))
+                }));
+            }
+        }
+        for asked in asking {
+            let (who, subject) = asked.await.unwrap();
+            assert_eq!(who, subject);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_new_password_counts_at_once() {
     on_each_engine(async |app| {
         // By another of the account's names: a name is refused unseen for a moment after it failed.
