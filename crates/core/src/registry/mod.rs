@@ -13,6 +13,7 @@ mod pull;
 mod push;
 mod referrers;
 mod removal;
+mod short;
 mod sql;
 mod sweep;
 #[cfg(test)]

@@ -4,7 +4,8 @@ pub(super) const INSERT_UPLOAD: &str =
     "INSERT INTO upload (id, project_id, repository, actor, state, size, started_at, updated_at)
     VALUES ($1, $2, $3, $4, $5, 0, $6, $6)";
 
-pub(super) const UPLOAD: &str = "SELECT project_id, repository, actor, state, size FROM upload WHERE id = $1";
+pub(super) const UPLOAD: &str =
+    "SELECT project_id, repository, actor, state, size, lease, lease_until FROM upload WHERE id = $1";
 
 /// One request at a time writes to a session, whichever replica it came to. A lease that lasts longer than any can is
 /// from before the clock was turned back.
@@ -25,6 +26,10 @@ pub(super) const DELETE_UPLOAD: &str = "DELETE FROM upload WHERE id = $1";
 
 /// As long as the claim holds: nobody cancelled the session or took it over.
 pub(super) const DELETE_CLAIMED: &str = "DELETE FROM upload WHERE id = $1 AND lease = $2";
+
+/// As long as nothing has come to it and nobody is writing.
+pub(super) const DELETE_UNTOUCHED: &str =
+    "DELETE FROM upload WHERE id = $1 AND size = 0 AND (lease = '' OR lease_until < $2)";
 
 pub(super) const STALE_UPLOADS: &str =
     "SELECT id FROM upload WHERE updated_at < $1 AND lease_until < $2 ORDER BY updated_at LIMIT 100";

@@ -5,14 +5,14 @@
 //! transaction, in a task of their own, so that what a vanished client left behind is still recorded.
 
 use super::removal::{Watch, watch};
-use super::sql;
+use super::{short, sql};
 use crate::access::{
     Grant,
     permissions::{Pull, Push},
 };
 use crate::{App, Code, Error, Result};
 use haven_blobs::{ByteStream, Upload};
-use haven_db::{Row, params};
+use haven_db::{Row, Timestamp, Value, params};
 use haven_oci::{Algorithm, Digest, RepositoryName};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,8 +39,12 @@ pub struct Owner {
     pub project: i64,
 }
 
-fn unknown() -> Error {
+pub(super) fn unknown() -> Error {
     Error::new(Code::BlobUploadUnknown, "blob upload unknown to registry")
+}
+
+pub(super) fn busy() -> Error {
+    Error::new(Code::TooManyRequests, "another request is writing to this upload")
 }
 
 /// Opens a session.
@@ -123,9 +127,13 @@ pub async fn finish(
     digest: Digest,
     chunk: Chunk,
 ) -> Result<u64> {
-    find(app, grant, repository, id).await?;
+    let is_untouched = is_untouched(&find(app, grant, repository, id).await?, app.clock.now())?;
     let (id, project) = (id.to_owned(), grant.project.id);
     in_task(app, move |app| async move {
+        let chunk = match if is_untouched { short::collect(chunk).await } else { Err(chunk) } {
+            Ok(bytes) => return short::finish(&app, project, &id, &digest, bytes).await,
+            Err(chunk) => chunk,
+        };
         let mut claim = claim(&app, &id).await?;
         match claim.finish(&app, project, &digest, chunk).await {
             // Whatever was wrong with the content, the session cannot become the blob any more.
@@ -197,6 +205,12 @@ fn size(id: &str, row: &Row) -> Result<Session> {
     Ok(Session { id: id.to_owned(), size: size.unsigned_abs() })
 }
 
+/// Whether nothing has come to it and nobody is writing.
+fn is_untouched(row: &Row, now: Timestamp) -> Result<bool> {
+    let (size, lease, lease_until): (i64, String, Timestamp) = (row.get(4)?, row.get(5)?, row.get(6)?);
+    Ok(size == 0 && (lease.is_empty() || lease_until < now))
+}
+
 struct Claim {
     id: String,
     lease: String,
@@ -212,7 +226,7 @@ async fn claim(app: &App, id: &str) -> Result<Claim> {
         .await?;
     let Some(row) = claimed else {
         tx.query_opt(sql::UPLOAD, params![id]).await?.ok_or_else(unknown)?;
-        return Err(Error::new(Code::TooManyRequests, "another request is writing to this upload"));
+        return Err(busy());
     };
     tx.commit().await?;
     let state: Vec<u8> = row.get(0)?;
@@ -251,25 +265,9 @@ impl Claim {
             Err(error) if error.kind == haven_blobs::Kind::NotFound => return Err(unknown().because(error)),
             done => done?,
         };
-        self.record(app, project, &watch, digest, size).await?;
+        let ending = (sql::DELETE_CLAIMED, [self.id.as_str().into(), self.lease.as_str().into()]);
+        record(app, ending, project, &watch, size).await?;
         Ok(size)
-    }
-
-    /// One transaction: the end of the session, the blob's row, its link to the project.
-    async fn record(&self, app: &App, project: i64, watch: &Watch, digest: &Digest, size: u64) -> Result<()> {
-        let now = app.clock.now();
-        let mut tx = app.db.begin().await?;
-        // Cancelled or taken over meanwhile: then it is not ours to finish.
-        if tx.execute(sql::DELETE_CLAIMED, params![self.id.as_str(), self.lease.as_str()]).await? == 0 {
-            return Err(unknown());
-        }
-        tx.execute(sql::INSERT_BLOB, params![digest.as_str(), to_i64(size)?, now]).await?;
-        watch.check(&mut tx).await?;
-        tx.execute(sql::LINK_BLOB, params![project, digest.as_str(), now]).await?;
-        if tx.query_opt(sql::LIVE_PROJECT, params![project]).await?.is_none() {
-            return Err(unknown());
-        }
-        Ok(tx.commit().await?)
     }
 
     /// Records what is there now and lets go of the session.
@@ -285,6 +283,32 @@ impl Claim {
             _ => Ok(()),
         }
     }
+}
+
+/// One transaction: the end of the session by a statement with two parameters, the blob's row, its link to the project.
+///
+/// # Errors
+/// `BlobUploadUnknown` when the statement finds no session that is ours to finish.
+pub(super) async fn record(
+    app: &App,
+    (ending, session): (&str, [Value; 2]),
+    project: i64,
+    watch: &Watch,
+    size: u64,
+) -> Result<()> {
+    let (digest, now) = (watch.digest(), app.clock.now());
+    let mut tx = app.db.begin().await?;
+    // Cancelled or taken over meanwhile: then it is not ours to finish.
+    if tx.execute(ending, &session).await? == 0 {
+        return Err(unknown());
+    }
+    tx.execute(sql::INSERT_BLOB, params![digest.as_str(), to_i64(size)?, now]).await?;
+    watch.check(&mut tx).await?;
+    tx.execute(sql::LINK_BLOB, params![project, digest.as_str(), now]).await?;
+    if tx.query_opt(sql::LIVE_PROJECT, params![project]).await?.is_none() {
+        return Err(unknown());
+    }
+    Ok(tx.commit().await?)
 }
 
 fn to_i64(size: u64) -> Result<i64> {

@@ -9,6 +9,7 @@ mod processes;
 mod push_and_pull;
 mod replicas;
 mod rest;
+mod short_uploads;
 mod tokens;
 mod uploads;
 

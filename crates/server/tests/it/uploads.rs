@@ -86,7 +86,7 @@ fn location(answer: &Answer) -> String {
     answer.header("location").strip_prefix("http://haven.test").expect("an absolute URL of ours").to_owned()
 }
 
-async fn open(client: &Client, path: &str) -> String {
+pub(crate) async fn open(client: &Client, path: &str) -> String {
     let opened = client.request(Method::POST, path, &[], "").await;
     assert_eq!(opened.status, 202, "{}", opened.text());
     location(&opened)
@@ -97,7 +97,7 @@ async fn patch(client: &Client, session: &str, range: &str, body: impl Into<Body
     client.request(Method::PATCH, session, headers, body).await
 }
 
-async fn finish(client: &Client, session: &str, digest: &Digest, body: impl Into<Body>) -> Answer {
+pub(crate) async fn finish(client: &Client, session: &str, digest: &Digest, body: impl Into<Body>) -> Answer {
     client.request(Method::PUT, &format!("{session}?digest={digest}"), &[], body).await
 }
 
@@ -106,12 +106,12 @@ fn told(answer: &Answer) -> (u16, String) {
 }
 
 /// What a session says of itself: status and range.
-async fn standing(client: &Client, session: &str) -> (u16, String) {
+pub(crate) async fn standing(client: &Client, session: &str) -> (u16, String) {
     let status = client.get(session).await;
     (status.status, status.header("range").to_owned())
 }
 
-fn is(status: u16, text: &str) -> (u16, String) {
+pub(crate) fn is(status: u16, text: &str) -> (u16, String) {
     (status, text.to_owned())
 }
 

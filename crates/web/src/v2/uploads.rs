@@ -81,7 +81,7 @@ impl Call {
     fn chunk(&self, body: Body) -> Result<Chunk, Refused> {
         let header =
             |name| self.parts.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-        let mut length = header(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+        let mut length = body.size_hint().exact();
         let mut from = None;
         if let Some(text) = header(header::CONTENT_RANGE) {
             let malformed = || Error::new(Code::RangeInvalid, format!("malformed Content-Range {text:?}"));
