@@ -2,7 +2,7 @@
 # `make` alone lists them.
 
 .DEFAULT_GOAL := list
-.PHONY: list run test check fmt e2e fuzz bench
+.PHONY: list run test check fmt e2e crash fuzz bench
 
 list: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,6 +24,11 @@ e2e: ## real clients against a release build (CASES="docker helm" for some)
 	@scripts/setup.sh test
 	@cargo build --release --locked -p haven-server
 	@HAVEN_BIN=$${CARGO_TARGET_DIR:-target}/release/haven e2e/run.sh $(CASES)
+
+crash: ## kill a release build in the middle of pushes (CRASHES=200, ENGINE=postgres for more)
+	@scripts/setup.sh test
+	@cargo build --release --locked -p haven-server
+	@scripts/crash.sh $(ENGINE)
 
 fuzz: ## fuzz every parser, SECONDS_EACH seconds each (60)
 	@fuzz/run.sh $(or $(SECONDS_EACH),60)

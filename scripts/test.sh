@@ -63,6 +63,8 @@ step 'sources' scripts/check.sh
 step 'tests on SQLite' env -u HAVEN_TEST_POSTGRES cargo test --workspace --locked -q
 step 'tests on PostgreSQL' scripts/with-postgres.sh cargo test --workspace --locked -q
 step 'release build' cargo build --release --locked -q -p haven-server
+step 'crashes' scripts/crash.sh sqlite
+step 'crashes, on PostgreSQL' env CRASHES="${CRASHES:-10}" scripts/crash.sh postgres
 step 'clients' clients_ready
 step 'measurements, in small' env QUICK=1 HAVEN_BIN="${CARGO_TARGET_DIR:-target}/release/haven" bench/run.sh
 export HAVEN_BIN=${CARGO_TARGET_DIR:-target}/release/haven HAVEN_E2E_SKIP_INSTALL=1

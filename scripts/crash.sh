@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Kills Haven in the middle of pushes and looks what is left:  scripts/crash.sh [sqlite|postgres]
+#
+# HAVEN_BIN names the program (target/release/haven by default), CRASHES says how often it is killed (25; 200 for a
+# whole run), CRASH_SEED repeats a run's choices. What must hold is said in crates/server/examples/crash/main.rs. When it
+# does not, the folder that is named at the start stays, with database, storage and log.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+
+engine=${1:-sqlite}
+case $engine in sqlite | postgres) ;; *) echo "usage: $0 [sqlite|postgres]" >&2 && exit 2 ;; esac
+target=${CARGO_TARGET_DIR:-target}
+export HAVEN_BIN=${HAVEN_BIN:-$target/release/haven}
+[ -x "$HAVEN_BIN" ] || { echo "there is no program at HAVEN_BIN=$HAVEN_BIN; build it first" >&2 && exit 2; }
+
+cargo build --locked -q -p haven-server --example crash
+if [ "$engine" = postgres ]; then
+  scripts/with-postgres.sh "$target/debug/examples/crash"
+else
+  env -u HAVEN_TEST_POSTGRES "$target/debug/examples/crash"
+fi
