@@ -225,6 +225,31 @@ run_postgres() {
 
 psql_admin() { psql -h 127.0.0.1 -p "$PG_PORT" -U haven -d postgres -qAtc "$1"; }
 
+# ---------------------------------------------------------------------------------------------------------- storage
+
+# start_s3 : a throw-away S3 server with one bucket, named after the case, at S3_URL.
+start_s3() {
+  local port
+  port=$(free_port)
+  S3_URL=http://127.0.0.1:$port
+  mkdir -p "$WORK/s3/$CASE"
+  spawn s3 env RUST_LOG=error "$HAVEN_E2E_S3_SERVER" --host 127.0.0.1 --port "$port" \
+    --access-key haven --secret-key haven-e2e-secret "$WORK/s3"
+  # Without a signature it refuses, but it answers.
+  wait_for 30 curl -sS -m 2 "$S3_URL/"
+}
+
+# on_s3 : Haven keeps its blobs there. What looks at every answer is not sent elsewhere.
+on_s3() {
+  start_s3 || { fail 'the S3 server starts'; exit 1; }
+  HAVEN_ENV+=(HAVEN_STORAGE_SERVICE__S3__BUCKET="$CASE" HAVEN_STORAGE_SERVICE__S3__REGIONENDPOINT="$S3_URL"
+    HAVEN_STORAGE_SERVICE__S3__ACCESSKEY=haven HAVEN_STORAGE_SERVICE__S3__SECRETKEY=haven-e2e-secret
+    HAVEN_STORAGE_SERVICE__S3__ROOTDIRECTORY=/registry/root)
+  case $CASE in
+    protocol | transfer | conformance) HAVEN_ENV+=(HAVEN_STORAGE_SERVICE__REDIRECT__DISABLE=true) ;;
+  esac
+}
+
 # ------------------------------------------------------------------------------------------------------------ Haven
 
 . "$E2E/replicas.sh"
@@ -242,6 +267,7 @@ start_haven() {
     psql_admin "CREATE DATABASE \"$CASE\"" || { fail 'a database can be created'; exit 1; }
     HAVEN_ENV+=(HAVEN_DATABASE__URL="postgres://haven@127.0.0.1:$PG_PORT/$CASE")
   fi
+  [ "${HAVEN_E2E_STORAGE:-files}" != s3 ] || on_s3
   mkdir -p "$WORK/data"
   if [ "$REPLICAS" -gt 1 ]; then
     [ -n "${PG_PORT:-}" ] || { fail 'replicas share a PostgreSQL (HAVEN_E2E_DATABASE=postgres)'; exit 1; }

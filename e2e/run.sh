@@ -6,6 +6,7 @@
 #
 #   HAVEN_E2E_DATABASE=postgres   Haven runs on a throw-away PostgreSQL instead of SQLite
 #   HAVEN_E2E_REPLICAS=2          so many replicas on that PostgreSQL and one storage, behind a round-robin nginx
+#   HAVEN_E2E_STORAGE=s3          Haven keeps blobs in a throw-away S3 server instead of a folder
 #   HAVEN_E2E_OPTIONAL='a b'      cases that are skipped, not failed, when their client could not be installed
 #   HAVEN_E2E_LIMIT=180           seconds that a case may take
 #   HAVEN_E2E_SKIP_INSTALL=1      what is needed is there
@@ -27,11 +28,17 @@ HAVEN_BIN=$(realpath "$HAVEN_BIN")
 
 if [ -z "${HAVEN_E2E_SKIP_INSTALL:-}" ]; then "$E2E/install.sh" || exit 1; fi
 
+if [ "${HAVEN_E2E_STORAGE:-}" = s3 ]; then
+  HAVEN_E2E_S3_SERVER=${HAVEN_E2E_S3_SERVER:-$("$E2E/../scripts/s3-server.sh")} || exit 1
+  export HAVEN_E2E_S3_SERVER
+fi
+
 # Container engines need root, all the more without the services that lend it to others.
 if [ "$(id -u)" != 0 ]; then
   exec sudo -n env "PATH=$PATH" "HAVEN_BIN=$HAVEN_BIN" "HAVEN_E2E_CACHE=$HAVEN_E2E_CACHE" HAVEN_E2E_SKIP_INSTALL=1 \
     "HAVEN_E2E_LIMIT=$HAVEN_E2E_LIMIT" "HAVEN_E2E_DATABASE=${HAVEN_E2E_DATABASE:-}" \
     "HAVEN_E2E_REPLICAS=${HAVEN_E2E_REPLICAS:-}" \
+    "HAVEN_E2E_STORAGE=${HAVEN_E2E_STORAGE:-}" "HAVEN_E2E_S3_SERVER=${HAVEN_E2E_S3_SERVER:-}" \
     "HAVEN_E2E_OPTIONAL=${HAVEN_E2E_OPTIONAL:-}" "HAVEN_E2E_KEEP=${HAVEN_E2E_KEEP:-}" "$E2E/run.sh" "$@"
 fi
 

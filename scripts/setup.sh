@@ -86,3 +86,6 @@ install_toolchain() {
 
 install_packages
 install_rust
+if [ "$purpose" = test ]; then
+  PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin scripts/s3-server.sh >/dev/null
+fi

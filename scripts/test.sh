@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The whole test, from a fresh clone on:  scripts/test.sh
 #
-# Sources, crates on both databases, the release build, real clients against the real program. Fuzzing is apart, for it builds everything once more: make fuzz.
+# Sources, crates on both databases and on S3, the release build, real clients against the real program. Fuzzing is apart, for it builds everything once more: make fuzz.
 # Every step prints how long it took. What it starts it ends; what it installs is installed by setup.sh and
 # e2e/install.sh.
 set -euo pipefail
@@ -60,8 +60,9 @@ clients_ready() {
 step 'set-up' scripts/setup.sh test
 start_clients
 step 'sources' scripts/check.sh
-step 'tests on SQLite' env -u HAVEN_TEST_POSTGRES cargo test --workspace --locked -q
+step 'tests on SQLite' env -u HAVEN_TEST_POSTGRES -u HAVEN_TEST_S3 cargo test --workspace --locked -q
 step 'tests on PostgreSQL' scripts/with-postgres.sh cargo test --workspace --locked -q
+step 'tests on S3' scripts/with-s3.sh cargo test --workspace --locked -q
 step 'release build' cargo build --release --locked -q -p haven-server
 step 'crashes' scripts/crash.sh sqlite
 step 'crashes, on PostgreSQL' env CRASHES="${CRASHES:-10}" scripts/crash.sh postgres
@@ -74,3 +75,4 @@ step 'real clients' e2e/run.sh
 # Two replicas behind a balancer stand for PostgreSQL too.
 step 'real clients, on two replicas' env HAVEN_E2E_DATABASE=postgres HAVEN_E2E_REPLICAS=2 \
   e2e/run.sh protocol transfer failover conformance docker podman crane
+step 'real clients, on S3' env HAVEN_E2E_STORAGE=s3 e2e/run.sh protocol docker

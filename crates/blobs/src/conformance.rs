@@ -17,9 +17,29 @@ use crate::upload::Upload;
 
 const MEBIBYTE: usize = 1 << 20;
 
+/// What a store may leave to its callers.
+#[derive(Clone, Copy, Debug)]
+pub struct Traits {
+    /// Whether the store itself knows which uploads are open. Otherwise the state that the caller holds is the upload.
+    pub remembers_uploads: bool,
+    /// Whether names are long enough for the longer hash; the server of a test may not have such.
+    pub knows_sha512: bool,
+}
+
+impl Default for Traits {
+    fn default() -> Self {
+        Self { remembers_uploads: true, knows_sha512: true }
+    }
+}
+
 /// Tells `store` all stories, one after the other.
 pub async fn run(store: &dyn BlobStore) {
-    let store = Suite { store, salt: salt() };
+    run_with(store, Traits::default()).await;
+}
+
+/// Tells all stories to a store that is not quite like the others.
+pub async fn run_with(store: &dyn BlobStore, traits: Traits) {
+    let store = Suite { store, salt: salt(), traits };
     store.an_absent_blob_is_no_error().await;
     store.a_put_blob_can_be_read_and_deleted().await;
     store.a_put_of_other_bytes_is_refused().await;
@@ -91,6 +111,7 @@ fn salt() -> u64 {
 struct Suite<'a> {
     store: &'a dyn BlobStore,
     salt: u64,
+    traits: Traits,
 }
 
 impl Suite<'_> {
@@ -256,17 +277,28 @@ impl Suite<'_> {
         let mut again = upload.clone();
         assert_eq!(self.store.commit(upload, &digest).await.unwrap_err().kind, Kind::DigestMismatch);
         assert_eq!(self.store.size(&digest).await.unwrap(), None);
-        let error = self.store.append(&mut again, body(&bytes, 100), None).await.unwrap_err();
-        assert_eq!(error.kind, Kind::NotFound);
+        self.is_gone(&mut again).await;
+    }
+
+    /// Where nobody knows any more what was dropped, it still must not become visible by itself.
+    async fn is_gone(&self, upload: &mut Upload) {
+        let bytes = content(self.salt.wrapping_add(99), 100);
+        let appended = self.store.append(upload, body(&bytes, 100), None).await;
+        if self.traits.remembers_uploads {
+            assert_eq!(appended.unwrap_err().kind, Kind::NotFound);
+        }
+        assert_eq!(self.store.size(&Digest::sha256(&bytes)).await.unwrap(), None);
     }
 
     async fn another_algorithm_than_the_sessions_is_verified_too(&self) {
         let (bytes, _) = self.content(14, 2 * MEBIBYTE + 9);
         let digest = Digest::of(Algorithm::Sha512, &bytes);
-        let mut upload = self.begin(14).await;
-        self.store.append(&mut upload, body(&bytes, 4096), None).await.unwrap();
-        self.store.commit(upload, &digest).await.unwrap();
-        assert!(self.whole(&digest, bytes.len()).await == bytes);
+        if self.traits.knows_sha512 {
+            let mut upload = self.begin(14).await;
+            self.store.append(&mut upload, body(&bytes, 4096), None).await.unwrap();
+            self.store.commit(upload, &digest).await.unwrap();
+            assert!(self.whole(&digest, bytes.len()).await == bytes);
+        }
         let mut upload = self.begin(1014).await;
         self.store.append(&mut upload, body(&bytes, 4096), None).await.unwrap();
         let other = Digest::of(Algorithm::Sha512, b"something else");
@@ -286,12 +318,16 @@ impl Suite<'_> {
         let (bytes, digest) = self.content(16, 1000);
         self.store.put(&digest, bytes.clone()).await.unwrap();
         let long = Digest::of(Algorithm::Sha512, &bytes);
-        self.store.put(&long, bytes).await.unwrap();
+        if self.traits.knows_sha512 {
+            self.store.put(&long, bytes).await.unwrap();
+        }
         for (story, digest) in [(16, digest), (1016, long)] {
             let mut upload = self.begin(story).await;
             self.store.append(&mut upload, body(&content(story, 1000), 100), None).await.unwrap();
             self.store.abort(&upload.id).await.unwrap();
-            assert_eq!(self.store.commit(upload, &digest).await.unwrap_err().kind, Kind::NotFound);
+            let kind = self.store.commit(upload, &digest).await.unwrap_err().kind;
+            let refused = kind == Kind::DigestMismatch && !self.traits.remembers_uploads;
+            assert!(refused || kind == Kind::NotFound, "{kind:?}");
         }
     }
 
@@ -314,14 +350,15 @@ impl Suite<'_> {
         self.store.append(&mut upload, body(&content(18, 10), 3), None).await.unwrap();
         self.store.abort(&upload.id).await.unwrap();
         self.store.abort(&upload.id).await.unwrap();
-        let error = self.store.append(&mut upload, body(&content(18, 10), 3), None).await.unwrap_err();
-        assert_eq!(error.kind, Kind::NotFound);
+        self.is_gone(&mut upload).await;
     }
 
     async fn an_id_is_used_once_and_cannot_wander(&self) {
         let mut upload = self.begin(19).await;
-        let error = self.store.begin(&upload.id, Algorithm::Sha256).await.unwrap_err();
-        assert_eq!(error.kind, Kind::Invalid);
+        if self.traits.remembers_uploads {
+            let error = self.store.begin(&upload.id, Algorithm::Sha256).await.unwrap_err();
+            assert_eq!(error.kind, Kind::Invalid);
+        }
         for id in ["", "..", "../a", "a/b", "A"] {
             assert_eq!(self.store.begin(id, Algorithm::Sha256).await.unwrap_err().kind, Kind::Invalid);
             assert_eq!(self.store.abort(id).await.unwrap_err().kind, Kind::Invalid);

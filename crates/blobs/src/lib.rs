@@ -10,6 +10,7 @@ mod filesystem;
 mod hash;
 mod mapping;
 mod memory;
+pub mod object;
 mod origin;
 mod store;
 #[cfg(any(test, feature = "testing"))]
@@ -20,6 +21,7 @@ mod verify;
 pub use error::{Error, Kind, Result};
 pub use filesystem::Filesystem;
 pub use memory::Memory;
+pub use object::ObjectStorage;
 pub use origin::Origin;
 pub use store::{BlobStore, ByteStream, Stored};
 #[cfg(any(test, feature = "testing"))]

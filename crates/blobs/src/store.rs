@@ -61,7 +61,8 @@ pub trait BlobStore: Send + Sync + 'static {
     /// be repeated, if the digest is of the session's own algorithm.
     async fn commit(&self, upload: Upload, digest: &Digest) -> Result<u64>;
 
-    /// Drops an upload; an absent one is fine.
+    /// Drops an upload; an absent one is fine. Who holds its state and goes on regardless finds it gone, or writes what
+    /// the next sweep removes: whether an upload is open is for the caller's own record to say.
     async fn abort(&self, id: &str) -> Result<()>;
 
     /// Removes what crashes left behind: uploads whose id is not `known`, and drafts, if nothing was written to them
@@ -74,6 +75,13 @@ pub trait BlobStore: Send + Sync + 'static {
 
     /// Whether the storage can be written to, right now.
     async fn check(&self) -> Result<()>;
+
+    /// A URL under which anybody can read the blob for `lifetime`, from storage that has such. Whether the blob is there
+    /// is not looked at.
+    async fn link(&self, digest: &Digest, lifetime: Duration) -> Result<Option<String>> {
+        let _ = (digest, lifetime);
+        Ok(None)
+    }
 }
 
 /// Refuses a range that runs backwards or beyond the end.

@@ -113,4 +113,9 @@ impl<S: BlobStore> BlobStore for Unreliable<S> {
         self.pass("check", "")?;
         self.inner.check().await
     }
+
+    async fn link(&self, digest: &Digest, lifetime: Duration) -> Result<Option<String>> {
+        self.pass("link", digest.as_str())?;
+        self.inner.link(digest, lifetime).await
+    }
 }

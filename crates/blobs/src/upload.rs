@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use haven_oci::Algorithm;
+use haven_oci::{Algorithm, Digest};
 
 use crate::error::{Error, Kind, Result};
 use crate::hash::Hasher;
@@ -12,6 +12,19 @@ use crate::hash::Hasher;
 const VERSION: u8 = 1;
 const SHA256: u8 = 1;
 const SHA512: u8 = 2;
+
+/// What the caller knows about the bytes that it is about to append. It is a hint and not written down: a back end may
+/// take a shorter way, and promises the same without it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Intent {
+    /// Probably all there is, as most clients send a blob in one go.
+    #[default]
+    Whole,
+    /// One of several pieces.
+    Piece,
+    /// The last bytes of the blob of this digest.
+    Last(Digest),
+}
 
 /// An upload as of its last acknowledged byte.
 #[derive(Clone)]
@@ -22,13 +35,30 @@ pub struct Upload {
     pub(crate) hasher: Hasher,
     /// What the back end needs to go on; empty for those that need nothing.
     pub(crate) backend: Vec<u8>,
+    pub(crate) intent: Intent,
+    /// Whether the bytes were put in place by the request that holds this value. Not written down.
+    pub(crate) fresh: bool,
 }
 
 impl Upload {
     /// A new, empty upload, if the id is one that no path or key can be led astray by.
     pub(crate) fn new(id: &str, algorithm: Algorithm) -> Result<Self> {
         check_id(id)?;
-        Ok(Self { id: id.to_owned(), size: 0, hasher: Hasher::new(algorithm), backend: Vec::new() })
+        Ok(Self::resumed(id.to_owned(), 0, Hasher::new(algorithm), Vec::new()))
+    }
+
+    fn resumed(id: String, size: u64, hasher: Hasher, backend: Vec<u8>) -> Self {
+        Self { id, size, hasher, backend, intent: Intent::default(), fresh: false }
+    }
+
+    /// Says that the bytes to come are one of several pieces.
+    pub fn expect_more(&mut self) {
+        self.intent = Intent::Piece;
+    }
+
+    /// Says that the bytes to come are the last ones, and which blob they should make.
+    pub fn expect(&mut self, digest: &Digest) {
+        self.intent = Intent::Last(digest.clone());
     }
 
     /// The hash function that runs along with the upload.
@@ -46,8 +76,7 @@ impl Upload {
             Algorithm::Sha512 => SHA512,
         });
         for field in [self.id.as_bytes(), &state, &self.backend] {
-            bytes.extend_from_slice(&u32::try_from(field.len()).unwrap_or(u32::MAX).to_le_bytes());
-            bytes.extend_from_slice(field);
+            put_field(&mut bytes, field);
         }
         bytes
     }
@@ -86,16 +115,21 @@ fn parse(rest: &mut &[u8]) -> Option<Upload> {
     let id = str::from_utf8(take_field(rest)?).ok()?.to_owned();
     let hasher = Hasher::from_bytes(algorithm, take_field(rest)?)?;
     let backend = take_field(rest)?.to_vec();
-    Some(Upload { id, size, hasher, backend })
+    Some(Upload::resumed(id, size, hasher, backend))
 }
 
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+pub(crate) fn put_field(bytes: &mut Vec<u8>, field: &[u8]) {
+    bytes.extend_from_slice(&u32::try_from(field.len()).unwrap_or(u32::MAX).to_le_bytes());
+    bytes.extend_from_slice(field);
+}
+
+pub(crate) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (head, tail) = rest.split_first_chunk::<N>()?;
     *rest = tail;
     Some(*head)
 }
 
-fn take_field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+pub(crate) fn take_field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = usize::try_from(u32::from_le_bytes(take(rest)?)).ok()?;
     let (field, tail) = rest.split_at_checked(length)?;
     *rest = tail;
@@ -113,7 +147,6 @@ pub(crate) fn check_id(id: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use haven_oci::Digest;
     use proptest::prelude::*;
 
     use super::*;

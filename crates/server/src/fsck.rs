@@ -2,6 +2,7 @@
 
 use crate::cli::{Common, Failure, block_on, complain, say};
 use crate::serve;
+use crate::storage;
 use clap::Args;
 use haven_core::fsck::{self, Event, Finding, Installation, Progress, Repair, Stage, Summary};
 use haven_db::{Clock, Db};
@@ -98,7 +99,7 @@ async fn open(config: &Config) -> Result<Installation, Failure> {
     }
     let db = Db::open(database).await?;
     db.expect_schema().await?;
-    Ok(Installation { db, blobs: serve::blobs(&config.storage)?, clock: Clock::system() })
+    Ok(Installation { db, blobs: storage::look_at(&config.storage)?, clock: Clock::system() })
 }
 
 /// Where it all goes: findings to standard output, progress to standard error.

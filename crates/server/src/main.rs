@@ -6,6 +6,7 @@ mod fsck;
 mod handles;
 mod secrets;
 mod serve;
+mod storage;
 
 use clap::Parser as _;
 use std::process::ExitCode;

@@ -1,13 +1,12 @@
 //! `haven serve`: from a configuration to a running registry, and down again without losing a request.
 
 use crate::cli::{Failure, say};
-use crate::{handles, secrets};
-use haven_blobs::{BlobStore, Filesystem};
+use crate::{handles, secrets, storage};
 use haven_core::registry::{self, Purge};
 use haven_core::settings::{Change, Configured, Values};
 use haven_core::{App, identity};
 use haven_db::{Clock, Db, PostgresOptions, SqliteOptions};
-use haven_server::config::{Config, Database, Storage, UploadPurging};
+use haven_server::config::{Config, Database, UploadPurging};
 use haven_server::listen::{self, Listener};
 use haven_server::telemetry;
 use haven_web::conn::Network;
@@ -61,7 +60,8 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
 
 fn network(config: &Config) -> Result<Network, Failure> {
     let external_url = config.external_url.as_ref().map(|url| url.to_string().parse()).transpose()?;
-    Ok(Network { trusted: config.trusted_proxies.clone(), external_url })
+    let (trusted, redirects) = (config.trusted_proxies.clone(), config.redirects.clone());
+    Ok(Network { trusted, external_url, redirects })
 }
 
 /// The application on its database and storage, with the schema up to date.
@@ -70,25 +70,18 @@ pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
     let secret_key = secrets::secret_key(&config.data_dir)?;
     let db = Db::open(database(&config.database)).await?;
     db.migrate().await?;
+    let (blobs, storage_name) = storage::open(&config.storage).await?;
     let options = haven_core::Options {
         db,
-        blobs: blobs(&config.storage)?,
+        blobs,
         clock: Clock::system(),
         secret_key,
         signing_key_pem: None,
         login_delay: LOGIN_DELAY,
         settings: settings(config)?,
-        storage_name: "filesystem",
+        storage_name,
     };
     Ok(App::new(options).await?)
-}
-
-/// The storage that the configuration names.
-pub(crate) fn blobs(wanted: &Storage) -> Result<Arc<dyn BlobStore>, Failure> {
-    match wanted {
-        Storage::Filesystem { root } => Ok(Arc::new(Filesystem::open(root)?)),
-        other => Err(format!("this version cannot keep blobs in {other:?}").into()),
-    }
 }
 
 /// Defaults of the configuration, and what overrules the database.

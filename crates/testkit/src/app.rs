@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use axum::Router;
-use haven_blobs::{BlobStore, Filesystem};
+use haven_blobs::{BlobStore, Filesystem, ObjectStorage, object};
 use haven_core::access::Role;
 use haven_core::settings::Configured;
 use haven_core::{App, Options};
@@ -33,7 +33,7 @@ pub struct TestApp {
 
 /// One process of an installation.
 async fn open(db: Db, clock: Clock, folder: &Path) -> Arc<App> {
-    let blobs: Arc<dyn BlobStore> = Arc::new(Filesystem::open(folder).unwrap());
+    let blobs = blobs(folder);
     let options = Options {
         db,
         blobs,
@@ -45,16 +45,6 @@ async fn open(db: Db, clock: Clock, folder: &Path) -> Arc<App> {
         storage_name: "filesystem",
     };
     Arc::new(App::new(options).await.unwrap())
-}
-
-fn router(app: &Arc<App>) -> Router {
-    haven_web::router(haven_web::Options {
-        app: Arc::clone(app),
-        metrics: Metrics::new("test"),
-        network: Network::default(),
-        version: "test",
-        api_timeout: Duration::from_secs(60),
-    })
 }
 
 impl TestApp {
@@ -103,7 +93,7 @@ impl TestApp {
             let hash = db.query_one(hash, &[]).await.unwrap().get(0).unwrap();
             let _ = SECRETS.set((key, hash));
         }
-        let router = router(&app);
+        let router = router(&app, Network::default());
         Self { app, clock, router, db, folder }
     }
 
@@ -111,7 +101,7 @@ impl TestApp {
     pub async fn replica(&self) -> Client {
         let db = Db::open(self.db.options()).await.unwrap();
         let app = open(db, self.clock.clone(), self.folder.path()).await;
-        Client::new(router(&app), Some(("admin".to_owned(), PASSWORD.to_owned())))
+        Client::new(router(&app, Network::default()), Some(("admin".to_owned(), PASSWORD.to_owned())))
     }
 
     /// Somebody who has not logged in.
@@ -122,6 +112,11 @@ impl TestApp {
     /// The administrator.
     pub fn admin(&self) -> Client {
         self.with_password("admin", PASSWORD)
+    }
+
+    /// The administrator, at a front door that knows this of the network. The client is at 127.0.0.1.
+    pub fn admin_within(&self, network: Network) -> Client {
+        Client::new(router(&self.app, network), Some(("admin".to_owned(), PASSWORD.to_owned())))
     }
 
     /// Somebody with these credentials, right or wrong.
@@ -170,12 +165,17 @@ impl TestApp {
         &self.db
     }
 
+    /// Whether storage is a folder that a test can look into. With `HAVEN_TEST_S3` it is a bucket.
+    pub fn on_files(&self) -> bool {
+        object::testing::bucket().is_none()
+    }
+
     /// The storage folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// How many files storage holds, uploads included.
+    /// How many files storage holds, uploads included; always none in a bucket.
     pub fn files(&self) -> usize {
         fn count(dir: &Path) -> usize {
             let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
@@ -183,4 +183,23 @@ impl TestApp {
         }
         count(self.folder.path())
     }
+}
+
+fn router(app: &Arc<App>, network: Network) -> Router {
+    haven_web::router(haven_web::Options {
+        app: Arc::clone(app),
+        metrics: Metrics::new("test"),
+        network,
+        version: "test",
+        api_timeout: Duration::from_secs(60),
+    })
+}
+
+/// Storage of the kind that this test run is about, apart from all others.
+fn blobs(folder: &Path) -> Arc<dyn BlobStore> {
+    let Some(mut bucket) = object::testing::bucket() else {
+        return Arc::new(Filesystem::open(folder).unwrap());
+    };
+    bucket.root = folder.file_name().unwrap().to_string_lossy().replace('.', "");
+    Arc::new(ObjectStorage::open(&bucket).unwrap())
 }

@@ -132,6 +132,29 @@ pub struct Network {
     /// Proxies whose forwarded headers are believed.
     pub trusted: Vec<Cidr>,
     pub external_url: Option<ExternalUrl>,
+    pub redirects: Redirects,
+}
+
+/// Which clients are sent to the storage for a blob, where the storage can be asked by anybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Redirects {
+    /// All bytes go through us.
+    #[default]
+    Nobody,
+    Everybody,
+    /// Only clients with these addresses; the storage may be out of reach for others.
+    Within(Vec<Cidr>),
+}
+
+impl Redirects {
+    /// Whether a client with this address is sent there.
+    pub fn include(&self, client: IpAddr) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Everybody => true,
+            Self::Within(networks) => networks.iter().any(|network| network.contains(client)),
+        }
+    }
 }
 
 /// Where the client believes that it speaks to, and from where it speaks.

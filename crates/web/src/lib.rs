@@ -43,7 +43,12 @@ pub struct Options {
 
 /// The whole application as one service.
 pub fn router(options: Options) -> Router {
-    let web = Web { app: options.app, metrics: options.metrics.clone(), version: options.version };
+    let web = Web {
+        app: options.app,
+        metrics: options.metrics.clone(),
+        version: options.version,
+        redirects: Arc::new(options.network.redirects.clone()),
+    };
     let rest = api::version_routes().into_router().merge(rest().into_router());
     let rest = rest.layer(from_fn_with_state(web.clone(), read_only::layer));
     let rest = rest.layer(from_fn_with_state(options.api_timeout, in_time));

@@ -1,5 +1,6 @@
 //! What every handler is given.
 
+use crate::conn::Redirects;
 use crate::metrics::Metrics;
 use haven_core::App;
 use std::sync::Arc;
@@ -11,4 +12,6 @@ pub struct Web {
     pub metrics: Metrics,
     /// Of the program, as `GET /systeminfo` tells it.
     pub version: &'static str,
+    /// Shared, for it is cloned with every request.
+    pub redirects: Arc<Redirects>,
 }

@@ -41,11 +41,15 @@ impl Hasher {
 
     /// Whether everything hashed so far is the content that `digest` names.
     pub(crate) fn matches(self, digest: &Digest) -> bool {
-        let ours = match self {
+        self.digest().as_ref() == Some(digest)
+    }
+
+    /// The name of everything hashed so far.
+    pub(crate) fn digest(self) -> Option<Digest> {
+        match self {
             Self::Sha256(hash) => Digest::from_parts(Algorithm::Sha256, &hash.finalize()),
             Self::Sha512(hash) => Digest::from_parts(Algorithm::Sha512, &hash.finalize()),
-        };
-        ours.as_ref() == Some(digest)
+        }
     }
 
     /// The state in the form of `sha2` 0.11: chaining values, block count, and the bytes of an unfinished block.

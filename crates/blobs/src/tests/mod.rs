@@ -97,6 +97,7 @@ proptest! {
         runtime.block_on(async {
             push_in_pieces(&Memory::new(), &pieces, long).await;
             push_in_pieces(&Filesystem::open(folder.path()).unwrap(), &pieces, long).await;
+            push_in_pieces(&crate::object::tests::in_memory(), &pieces, long).await;
         });
     }
 }

@@ -88,6 +88,10 @@ impl<S: BlobStore> BlobStore for Patient<S> {
     async fn check(&self) -> Result<()> {
         persist!(self.0.check())
     }
+
+    async fn link(&self, digest: &Digest, lifetime: Duration) -> Result<Option<String>> {
+        persist!(self.0.link(digest, lifetime))
+    }
 }
 
 #[tokio::test]

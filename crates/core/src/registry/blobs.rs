@@ -10,6 +10,10 @@ use haven_blobs::ByteStream;
 use haven_db::params;
 use haven_oci::Digest;
 use std::ops::Range;
+use std::time::Duration;
+
+/// As long as distribution's: enough to begin a large layer, too little to be passed around.
+const LINK_LIFETIME: Duration = Duration::from_secs(20 * 60);
 
 /// A blob that the project has.
 #[derive(Clone, Debug)]
@@ -38,6 +42,18 @@ pub async fn stat(app: &App, grant: &Grant<Pull>, digest: &Digest) -> Result<Blo
 /// `BlobUnknown` when storage has lost it, failures of storage.
 pub async fn open(app: &App, _grant: &Grant<Pull>, blob: &Blob, range: Range<u64>) -> Result<ByteStream> {
     Ok(app.blobs.read(&blob.digest, blob.size, range).await?)
+}
+
+/// A URL of the storage under which the blob can be read for [`LINK_LIFETIME`], where there is such a thing.
+pub async fn link(app: &App, _grant: &Grant<Pull>, blob: &Blob) -> Option<String> {
+    match app.blobs.link(&blob.digest, LINK_LIFETIME).await {
+        Ok(link) => link,
+        Err(error) => {
+            // The bytes can still go through us.
+            tracing::warn!(digest = %blob.digest, error = &error as &dyn std::error::Error, "no link to a blob");
+            None
+        }
+    }
 }
 
 /// Takes a blob from a project; the bytes stay for others until nothing needs them.

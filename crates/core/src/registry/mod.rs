@@ -20,7 +20,7 @@ mod sweep;
 mod tests;
 mod uploads;
 
-pub use blobs::{Blob, delete as delete_blob, open as open_blob, stat as stat_blob};
+pub use blobs::{Blob, delete as delete_blob, link as link_blob, open as open_blob, stat as stat_blob};
 pub use catalog::{Listing, repositories, tags};
 pub use delete::delete as delete_manifest;
 pub use mount::mount;

@@ -105,6 +105,10 @@ pub async fn append(
     let id = id.to_owned();
     in_task(app, |app| async move {
         let mut claim = claim(&app, &id).await?;
+        if chunk.from.is_some() {
+            // Clients that send a blob in one go do not say where it begins.
+            claim.upload.expect_more();
+        }
         let appended = claim.append(&app, chunk).await;
         claim.save(&app).await?;
         if !appended? {
@@ -257,6 +261,7 @@ impl Claim {
     }
 
     async fn finish(&mut self, app: &App, project: i64, digest: &Digest, chunk: Chunk) -> Result<u64> {
+        self.upload.expect(digest);
         // Bytes that are gone may have become the blob just before a crash, and then the commit still succeeds.
         self.append(app, chunk).await?;
         let watch = watch(&app.db, digest, app.clock.now()).await?;

@@ -81,7 +81,10 @@ const fn unsupported(path: &'static str, why: &'static str) -> Key {
     Key { path, kind: Kind::Any, role: Role::Unsupported(why) }
 }
 
-const NO_OBJECT_STORAGE: &str = "is not supported yet; this version stores blobs on a filesystem";
+const NO_SUCH_STORAGE: &str =
+    "is not supported; blobs are kept on a filesystem, in S3, Google Cloud Storage or Azure";
+const CLIENT_LOG: &str = "the storage's client logs with everything else, by `log.level`";
+const BUCKET_DECIDES: &str = "the bucket's own default counts";
 const ONE_PROCESS: &str = "there are no separate components to secure; Haven is one process";
 const OWN_DATABASE: &str = "Haven brings no PostgreSQL of its own; it uses SQLite unless `external_database` or \
     `haven.database.url` names a server";
@@ -95,7 +98,6 @@ const NO_TRACE: &str = "traces are not exported by this version";
 const NO_UAA: &str = "the UAA login is not offered";
 const QUOTA: &str = "quota use is kept in the database";
 const NO_COMPONENTS: &str = "the proxy serves every outgoing connection";
-const CA_BUNDLE: &str = "only object storage would need it";
 
 /// The whole table, in the order of `harbor.yml`'s template, then Haven's own.
 pub(super) const KEYS: &[Key] = &[
@@ -118,15 +120,54 @@ pub(super) const KEYS: &[Key] = &[
     ignored("database.conn_max_lifetime", "database", OWN_DATABASE),
     ignored("database.conn_max_idle_time", "database", OWN_DATABASE),
     used("data_volume", Kind::Text),
-    ignored("storage_service.ca_bundle", "storage_service.ca_bundle", CA_BUNDLE),
+    used("storage_service.ca_bundle", Kind::Text),
     used("storage_service.filesystem.rootdirectory", Kind::Text),
     quiet("storage_service.filesystem.maxthreads", Kind::Int),
-    unsupported("storage_service.azure", NO_OBJECT_STORAGE),
-    unsupported("storage_service.gcs", NO_OBJECT_STORAGE),
-    unsupported("storage_service.s3", NO_OBJECT_STORAGE),
-    unsupported("storage_service.swift", NO_OBJECT_STORAGE),
-    unsupported("storage_service.oss", NO_OBJECT_STORAGE),
-    quiet("storage_service.redirect.disable", Kind::Bool),
+    used("storage_service.azure.accountname", Kind::Text),
+    used("storage_service.azure.accountkey", Kind::Secret),
+    used("storage_service.azure.container", Kind::Text),
+    used("storage_service.azure.realm", Kind::Text),
+    used("storage_service.azure.rootdirectory", Kind::Text),
+    used("storage_service.azure.credentials.type", Kind::Text),
+    used("storage_service.azure.credentials.clientid", Kind::Text),
+    used("storage_service.azure.credentials.tenantid", Kind::Text),
+    used("storage_service.azure.credentials.secret", Kind::Secret),
+    used("storage_service.gcs.bucket", Kind::Text),
+    used("storage_service.gcs.keyfile", Kind::Text),
+    used("storage_service.gcs.rootdirectory", Kind::Text),
+    used("storage_service.gcs.chunksize", Kind::Int),
+    quiet("storage_service.gcs.maxconcurrency", Kind::Int),
+    used("storage_service.s3.accesskey", Kind::Secret),
+    used("storage_service.s3.secretkey", Kind::Secret),
+    used("storage_service.s3.region", Kind::Text),
+    used("storage_service.s3.regionendpoint", Kind::Text),
+    used("storage_service.s3.forcepathstyle", Kind::Bool),
+    used("storage_service.s3.bucket", Kind::Text),
+    used("storage_service.s3.encrypt", Kind::Bool),
+    used("storage_service.s3.keyid", Kind::Text),
+    used("storage_service.s3.secure", Kind::Bool),
+    used("storage_service.s3.skipverify", Kind::Bool),
+    used("storage_service.s3.v4auth", Kind::Bool),
+    used("storage_service.s3.chunksize", Kind::Int),
+    used("storage_service.s3.multipartcopychunksize", Kind::Int),
+    used("storage_service.s3.multipartcopymaxconcurrency", Kind::Int),
+    used("storage_service.s3.multipartcopythresholdsize", Kind::Int),
+    used("storage_service.s3.rootdirectory", Kind::Text),
+    used("storage_service.s3.usedualstack", Kind::Bool),
+    used("storage_service.s3.accelerate", Kind::Bool),
+    ignored("storage_service.s3.storageclass", "storage_service.s3.storageclass", BUCKET_DECIDES),
+    ignored("storage_service.s3.objectacl", "storage_service.s3.objectacl", BUCKET_DECIDES),
+    quiet("storage_service.s3.useragent", Kind::Text),
+    ignored("storage_service.s3.logs3apirequests", "storage_service.s3.logs3apirequests", CLIENT_LOG),
+    ignored(
+        "storage_service.s3.logs3apiresponseheaders",
+        "storage_service.s3.logs3apiresponseheaders",
+        CLIENT_LOG,
+    ),
+    ignored("storage_service.s3.loglevel", "storage_service.s3.loglevel", CLIENT_LOG),
+    unsupported("storage_service.swift", NO_SUCH_STORAGE),
+    unsupported("storage_service.oss", NO_SUCH_STORAGE),
+    used("storage_service.redirect.disable", Kind::Bool),
     ignored("trivy.ignore_unfixed", "trivy", ADAPTER),
     ignored("trivy.skip_update", "trivy", ADAPTER),
     ignored("trivy.skip_java_db_update", "trivy", ADAPTER),
@@ -220,6 +261,7 @@ pub(super) const KEYS: &[Key] = &[
     used("haven.database.url", Kind::Secret),
     used("haven.database.max_connections", Kind::Int),
     used("haven.trusted_proxies", Kind::List),
+    used("haven.redirect_networks", Kind::List),
     used("haven.log.format", Kind::Text),
     used("haven.limits.max_connections", Kind::Int),
     used("haven.limits.handshake_timeout", Kind::Duration),

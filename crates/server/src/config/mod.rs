@@ -3,6 +3,7 @@
 //! Raw settings (`tree`, `file`, `env`, `settings`) know keys, places and types. One file for each section checks
 //! them and makes plain values. The program sees only [`Config`], which never changes afterwards.
 
+mod buckets;
 mod database;
 mod env;
 mod file;
@@ -23,7 +24,7 @@ mod work;
 
 use std::path::PathBuf;
 
-use haven_web::conn::Cidr;
+use haven_web::conn::{Cidr, Redirects};
 
 pub use self::{
     database::Database,
@@ -78,6 +79,8 @@ pub struct Config {
     pub database: Database,
     /// Where the blobs are.
     pub storage: Storage,
+    /// Which clients are sent to that place for a blob, where it can be asked by anybody.
+    pub redirects: Redirects,
     /// What happens to unfinished uploads.
     pub upload_purging: UploadPurging,
     /// The first password of `admin`; of use only while the database is empty.
@@ -122,7 +125,7 @@ impl Config {
         env::read(&env, &mut settings);
         flags(sources.data_dir, sources.listen, &mut settings);
         let overwrite = overwrite(variable(&env, env::OVERWRITE), &mut settings);
-        check(settings, overwrite)
+        check(settings, &env, overwrite)
     }
 }
 
@@ -134,7 +137,11 @@ pub fn process_env() -> impl Iterator<Item = (String, String)> {
 
 type Overwrite = Option<serde_json::Map<String, serde_json::Value>>;
 
-fn check(mut settings: Settings, settings_overwrite: Overwrite) -> Result<Config, Problems> {
+fn check(
+    mut settings: Settings,
+    env: &[(String, String)],
+    settings_overwrite: Overwrite,
+) -> Result<Config, Problems> {
     let data_dir = data_dir(&mut settings);
     let network = network::read(&mut settings);
     let database = database::read(&mut settings, &data_dir);
@@ -146,7 +153,8 @@ fn check(mut settings: Settings, settings_overwrite: Overwrite) -> Result<Config
         external_url: network.external_url,
         trusted_proxies: network.trusted_proxies,
         metrics: network.metrics,
-        storage: storage::storage(&mut settings, &data_dir),
+        storage: storage::storage(&mut settings, env, &data_dir),
+        redirects: storage::redirects(&mut settings),
         upload_purging: storage::upload_purging(&mut settings),
         admin_password: settings.secret("harbor_admin_password"),
         settings_overwrite,

@@ -33,6 +33,11 @@ impl Settings {
         self.values.contains_key(path)
     }
 
+    /// Whether anything below `path` is set.
+    pub(super) fn has_section(&self, path: &str) -> bool {
+        self.values.keys().any(|key| key.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+    }
+
     pub(super) fn place(&self, path: &str) -> Option<Place> {
         self.values.get(path).map(|node| node.place.clone())
     }

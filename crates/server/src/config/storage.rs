@@ -5,17 +5,22 @@ use std::{
     time::Duration,
 };
 
-use super::settings::Settings;
+use haven_web::conn::Redirects;
 
-/// Where the bytes are kept. Object storage will be further variants.
+use super::{buckets, settings::Settings};
+
+const REDIRECT_NETWORKS: &str = "haven.redirect_networks";
+
+/// Where the bytes are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Storage {
     /// In files.
     Filesystem {
         /// The folder that holds `docker/registry/v2`.
         root: PathBuf,
     },
+    /// In a bucket.
+    Bucket(Box<haven_blobs::object::Options>),
 }
 
 /// What happens to uploads that nobody finishes.
@@ -31,11 +36,32 @@ pub struct UploadPurging {
     pub dry_run: bool,
 }
 
-pub(super) fn storage(settings: &mut Settings, data_dir: &Path) -> Storage {
+pub(super) fn storage(settings: &mut Settings, env: &[(String, String)], data_dir: &Path) -> Storage {
+    if let Some(bucket) = buckets::read(settings, env) {
+        return Storage::Bucket(Box::new(bucket));
+    }
     let root = settings.text("storage_service.filesystem.rootdirectory");
     // Harbor's registry keeps its blobs there, so that its data volume can be taken over as it is.
     let root = root.map_or_else(|| data_dir.join("registry"), PathBuf::from);
     Storage::Filesystem { root }
+}
+
+/// Which clients may be sent to the storage.
+pub(super) fn redirects(settings: &mut Settings) -> Redirects {
+    let disabled = settings.flag("storage_service.redirect.disable").unwrap_or(false);
+    let within = settings.list(REDIRECT_NETWORKS);
+    let mut networks = Vec::new();
+    for item in within.iter().flatten() {
+        match item.parse() {
+            Ok(network) => networks.push(network),
+            Err(problem) => settings.complain(REDIRECT_NETWORKS, problem),
+        }
+    }
+    match within {
+        _ if disabled => Redirects::Nobody,
+        None => Redirects::Everybody,
+        Some(_) => Redirects::Within(networks),
+    }
 }
 
 pub(super) fn upload_purging(settings: &mut Settings) -> UploadPurging {

@@ -7,6 +7,7 @@ mod fsck;
 mod hostile;
 mod processes;
 mod push_and_pull;
+mod redirects;
 mod replicas;
 mod rest;
 mod short_uploads;

@@ -54,6 +54,13 @@ pub(crate) async fn stored(app: &TestApp) -> Stored {
     Stored { rows, files: app.files() }
 }
 
+/// Asserts how many files there are. Another storage is looked into by its own tests.
+fn holds(app: &TestApp, files: usize) {
+    if app.on_files() {
+        assert_eq!(app.files(), files);
+    }
+}
+
 /// A body that comes when the test sends it; it breaks off with an error, and ends when the sender is dropped.
 pub(crate) struct Dripping(mpsc::UnboundedReceiver<io::Result<Bytes>>);
 
@@ -152,7 +159,8 @@ async fn chunks_in_order_become_a_blob() {
         let blob = admin.get(&location(&done)).await;
         assert_eq!((blob.status, blob.text().as_str()), (200, "hello world"));
         assert_eq!(told(&admin.get(&session).await), is(404, "BLOB_UPLOAD_UNKNOWN"));
-        assert_eq!((count(&app, "upload").await, app.files()), (0, 1));
+        assert_eq!(count(&app, "upload").await, 0);
+        holds(&app, 1);
     })
     .await;
 }
@@ -170,7 +178,8 @@ async fn every_way_to_send_a_blob_at_once_works() {
         let (digest, session) = (Digest::sha256(b"patched"), open(&admin, UPLOADS).await);
         patch(&admin, &session, "", "patched").await;
         assert_eq!(finish(&admin, &session, &digest, "").await.status, 201);
-        assert_eq!((count(&app, "blob").await, count(&app, "upload").await, app.files()), (4, 0, 4));
+        assert_eq!((count(&app, "blob").await, count(&app, "upload").await), (4, 0));
+        holds(&app, 4);
     })
     .await;
 }
@@ -380,6 +389,9 @@ async fn a_session_survives_a_restart() {
 #[tokio::test]
 async fn a_crash_between_the_blob_and_its_row_is_made_good_by_asking_again() {
     on_each_engine(async |app| {
+        if !app.on_files() {
+            return;
+        }
         let admin = app.admin();
         let session = open(&admin, UPLOADS).await;
         patch(&admin, &session, "", "hello").await;
@@ -392,7 +404,8 @@ async fn a_crash_between_the_blob_and_its_row_is_made_good_by_asking_again() {
         let app = app.restart().await;
         assert_eq!(finish(&app.admin(), &session, &digest, "").await.status, 201);
         assert_eq!(app.admin().get(&path).await.text(), "hello");
-        assert_eq!((count(&app, "upload").await, app.files()), (0, 1));
+        assert_eq!(count(&app, "upload").await, 0);
+        holds(&app, 1);
     })
     .await;
 }
@@ -400,6 +413,9 @@ async fn a_crash_between_the_blob_and_its_row_is_made_good_by_asking_again() {
 #[tokio::test]
 async fn a_session_whose_bytes_are_lost_is_unknown() {
     on_each_engine(async |app| {
+        if !app.on_files() {
+            return;
+        }
         let admin = app.admin();
         let session = open(&admin, UPLOADS).await;
         patch(&admin, &session, "", "hello").await;
@@ -459,7 +475,8 @@ async fn a_mount_links_what_the_caller_may_pull() {
             assert_eq!(ann.get(&location(&mounted)).await.text(), "layer");
             app.admin().delete(&location(&mounted)).await;
         }
-        assert_eq!(app.files(), 5, "the blob, and four sessions that were offered instead");
+        // The blob, and four sessions that were offered instead.
+        holds(&app, 5);
     })
     .await;
 }
@@ -602,7 +619,8 @@ async fn the_same_blob_may_come_many_times_at_once() {
             assert_eq!(push.await.unwrap(), 201);
         }
         assert_eq!(admin.get(&format!("/v2/library/app/blobs/{digest}")).await.text(), "same");
-        assert_eq!((count(&app, "blob").await, count(&app, "upload").await, app.files()), (1, 0, 1));
+        assert_eq!((count(&app, "blob").await, count(&app, "upload").await), (1, 0));
+        holds(&app, 1);
     })
     .await;
 }
@@ -610,6 +628,9 @@ async fn the_same_blob_may_come_many_times_at_once() {
 #[tokio::test]
 async fn sha512_goes_all_the_way() {
     on_each_engine(async |app| {
+        if !haven_blobs::object::testing::knows_sha512() {
+            return;
+        }
         let admin = app.admin();
         let long = |bytes: &[u8]| Digest::of(Algorithm::Sha512, bytes);
         let session = open(&admin, UPLOADS).await;
@@ -742,6 +763,9 @@ async fn a_monolithic_upload_that_breaks_off_leaves_nothing() {
 #[tokio::test]
 async fn what_a_crash_left_in_storage_is_swept() {
     on_each_engine(async |app| {
+        if !app.on_files() {
+            return;
+        }
         let known = open(&app.admin(), UPLOADS).await;
         let stray = app.folder().join("docker/registry/v2/uploads/11111111-1111-4111-8111-111111111111");
         std::fs::create_dir_all(&stray).unwrap();

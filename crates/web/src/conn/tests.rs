@@ -16,6 +16,7 @@ fn read(case: &Case) -> String {
     let network = Network {
         trusted: vec!["10.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()],
         external_url: case.external.map(|url| url.parse().unwrap()),
+        ..Network::default()
     };
     let conn = ConnInfo { peer: SocketAddr::new(case.peer.parse().unwrap(), 1), tls: case.tls };
     let mut headers = HeaderMap::new();

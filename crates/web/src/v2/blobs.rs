@@ -3,9 +3,11 @@
 use super::Call;
 use super::auth::Answer;
 use super::manifests::{CONTENT_DIGEST, etag, matches, value};
+use crate::conn::Origin;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures::TryStreamExt as _;
+use haven_core::access::{Grant, permissions::Pull};
 use haven_core::registry::{self, Blob};
 use haven_core::{Code, Error};
 use haven_oci::range::{self, Ranges};
@@ -29,6 +31,9 @@ impl Call {
             Some(Err(())) => return unsatisfiable(&blob),
             None => (StatusCode::OK, 0..blob.size),
         };
+        if let Some(elsewhere) = self.elsewhere(&grant, &blob).await? {
+            return Ok(elsewhere);
+        }
         let length = range.end - range.start;
         let content_range = format!("bytes {}-{}/{}", range.start, range.end.saturating_sub(1), blob.size);
         let body = if self.parts.method == Method::HEAD {
@@ -51,6 +56,22 @@ impl Call {
             headers.insert(header::CONTENT_RANGE, value(&content_range)?);
         }
         Ok(response)
+    }
+
+    /// The answer that sends the client to the storage; it repeats its range there. A HEAD asks us and nobody else.
+    async fn elsewhere(&self, grant: &Grant<Pull>, blob: &Blob) -> Result<Option<Response>, Error> {
+        let client = self.parts.extensions.get::<Origin>().cloned().unwrap_or_default().client_ip;
+        if self.parts.method == Method::HEAD || !self.web.redirects.include(client) {
+            return Ok(None);
+        }
+        let Some(link) = registry::link_blob(&self.web.app, grant, blob).await else { return Ok(None) };
+        let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::LOCATION, value(&link)?);
+        headers.insert(CONTENT_DIGEST, value(blob.digest.as_str())?);
+        // The link is good for a while and for whoever has it, so nobody on the way should keep it.
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(Some(response))
     }
 
     pub(super) async fn delete_blob(&self, name: &RepositoryName, digest: &Digest) -> Answer {

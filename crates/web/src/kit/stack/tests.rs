@@ -24,7 +24,7 @@ fn app(metrics: &Metrics) -> Router {
         .route("/v2/{*path}", any(|| async { Json("x".repeat(2000)) }))
         .route("/image", get(|| async { ([("content-type", "image/png")], "x".repeat(2000)) }))
         .route("/origin", get(|origin: Origin| async move { origin.base_url() }));
-    let network = Network { trusted: vec![], external_url: None };
+    let network = Network::default();
     let app = rest.into_router().merge(other).fallback(crate::kit::routes::not_found);
     wrap(app, Stack { metrics: metrics.clone(), network })
 }

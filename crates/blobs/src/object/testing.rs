@@ -1,0 +1,41 @@
+//! The bucket that tests are given: `http://KEY:SECRET@HOST:PORT/BUCKET`, as `scripts/with-s3.sh` sets it.
+
+use super::options::{Options, Service};
+use super::parts::random;
+
+/// The bucket of this test run, if it was given one.
+pub fn bucket() -> Option<Options> {
+    let url = variable("HAVEN_TEST_S3")?;
+    let bucket = Options::for_tests(&url);
+    assert!(bucket.is_some(), "HAVEN_TEST_S3 is http://KEY:SECRET@HOST:PORT/BUCKET");
+    bucket
+}
+
+/// Whether the server takes keys with a SHA-512 in them. That of `scripts/with-s3.sh` does not: beside each object it
+/// keeps a file whose name would be too long.
+pub fn knows_sha512() -> bool {
+    variable("HAVEN_TEST_S3").is_none() || variable("HAVEN_TEST_S3_SHA512").is_some()
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are told by the environment what they may use")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl Options {
+    /// The bucket of such a URL, with a root of its own so that tests do not meet; none if the URL is of another form.
+    fn for_tests(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let (credentials, rest) = rest.split_once('@')?;
+        let (key, secret) = credentials.split_once(':')?;
+        let (host, bucket) = rest.split_once('/')?;
+        let mut options = Self::new(Service::S3, bucket)
+            .with("access_key_id", key)
+            .with("secret_access_key", secret)
+            .with("region", "us-east-1")
+            .with("endpoint", format!("{scheme}://{host}"));
+        options.allow_http = scheme == "http";
+        options.root = format!("test-{}", random());
+        Some(options)
+    }
+}

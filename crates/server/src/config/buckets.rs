@@ -1,0 +1,187 @@
+//! Object storage in the words of distribution's configuration, which Harbor passes on as they are.
+
+use haven_blobs::object::{Options, Service};
+
+use super::settings::Settings;
+
+const S3: &str = "storage_service.s3";
+const GCS: &str = "storage_service.gcs";
+const AZURE: &str = "storage_service.azure";
+const CA_BUNDLE: &str = "storage_service.ca_bundle";
+const LEAST_PART: u64 = 5 << 20;
+
+/// The bucket that some section names, if one does.
+pub(super) fn read(settings: &mut Settings, env: &[(String, String)]) -> Option<Options> {
+    let sections = [S3, GCS, AZURE, "storage_service.filesystem"];
+    let given: Vec<&str> = sections.into_iter().filter(|section| settings.has_section(section)).collect();
+    if let [first, second, ..] = given.as_slice() {
+        let message = format!("both `{first}` and `{second}` are given; blobs are kept in one place");
+        settings.problems.general(message);
+    }
+    let mut options = match given.first() {
+        Some(&S3) => s3(settings, env),
+        Some(&GCS) => gcs(settings, env),
+        Some(&AZURE) => azure(settings, env),
+        _ => return None,
+    };
+    options.ca_bundle = ca_bundle(settings);
+    Some(options)
+}
+
+fn s3(settings: &mut Settings, env: &[(String, String)]) -> Options {
+    let mut options = named(settings, Service::S3, &at(S3, "bucket"));
+    let (key, secret) = (settings.secret(&at(S3, "accesskey")), settings.secret(&at(S3, "secretkey")));
+    match (key, secret) {
+        (Some(key), Some(secret)) => {
+            options = options.with("access_key_id", key.expose()).with("secret_access_key", secret.expose());
+        }
+        // From here on the environment decides, and without it the role of the machine.
+        (None, None) => {
+            let rights = environment(env, "AWS_").filter(|(name, _)| speaks_of_rights(name));
+            options.settings.extend(rights);
+        }
+        (key, _) => {
+            let (missing, given) =
+                if key.is_none() { ("accesskey", "secretkey") } else { ("secretkey", "accesskey") };
+            settings.complain(&at(S3, missing), format_args!("is missing, though there is `{given}`"));
+        }
+    }
+    options.part_size = settings.number(&at(S3, "chunksize"), LEAST_PART, 512 << 20);
+    let copies = &mut options.copies;
+    let piece = settings.number(&at(S3, "multipartcopychunksize"), LEAST_PART, 5 << 30);
+    copies.piece = piece.unwrap_or(copies.piece);
+    let at_once = settings.number(&at(S3, "multipartcopymaxconcurrency"), 1, 1000);
+    copies.at_once = at_once.unwrap_or(copies.at_once);
+    let single = settings.number(&at(S3, "multipartcopythresholdsize"), 0, 5 << 30);
+    copies.single = single.unwrap_or(copies.single);
+    options.skip_verify = settings.flag(&at(S3, "skipverify")).unwrap_or(false);
+    if settings.flag(&at(S3, "v4auth")) == Some(false) {
+        settings.complain(&at(S3, "v4auth"), "requests are signed by version 4 only");
+    }
+    let options = s3_address(settings, options);
+    s3_encryption(settings, options)
+}
+
+/// Where the service is: of Amazon by region, of others by their endpoint.
+fn s3_address(settings: &mut Settings, mut options: Options) -> Options {
+    let region = settings.text(&at(S3, "region"));
+    if let Some(region) = &region {
+        options = options.with("region", region);
+    }
+    let region = region.unwrap_or_else(|| "us-east-1".to_owned());
+    let given = settings.text(&at(S3, "regionendpoint"));
+    let by_path = settings.flag(&at(S3, "forcepathstyle")).unwrap_or(given.is_some());
+    let secure = settings.flag(&at(S3, "secure")).unwrap_or(true);
+    let dual = settings.flag(&at(S3, "usedualstack")).unwrap_or(false);
+    let accelerated = settings.flag(&at(S3, "accelerate")).unwrap_or(false);
+    let host = match given {
+        Some(given) => given,
+        None if accelerated => "s3-accelerate.amazonaws.com".to_owned(),
+        None if dual => format!("s3.dualstack.{region}.amazonaws.com"),
+        None => format!("s3.{region}.amazonaws.com"),
+    };
+    let scheme = if secure { "https" } else { "http" };
+    let (scheme, host) = host.split_once("://").unwrap_or((scheme, &host));
+    if !matches!(scheme, "http" | "https") || host.is_empty() {
+        settings.complain(&at(S3, "regionendpoint"), "must be a host or an URL with `http` or `https`");
+    }
+    options.allow_http = scheme == "http";
+    let host = host.trim_end_matches('/');
+    let endpoint =
+        if by_path { format!("{scheme}://{host}") } else { format!("{scheme}://{}.{host}", options.bucket) };
+    options.with("endpoint", endpoint).with("virtual_hosted_style_request", (!by_path).to_string())
+}
+
+fn s3_encryption(settings: &mut Settings, options: Options) -> Options {
+    let key = settings.text(&at(S3, "keyid"));
+    match (settings.flag(&at(S3, "encrypt")).unwrap_or(false), key) {
+        (false, _) => options,
+        (true, None) => options.with("aws_server_side_encryption", "AES256"),
+        (true, Some(key)) => {
+            options.with("aws_server_side_encryption", "aws:kms").with("aws_sse_kms_key_id", key)
+        }
+    }
+}
+
+fn gcs(settings: &mut Settings, env: &[(String, String)]) -> Options {
+    let mut options = named(settings, Service::Gcs, &at(GCS, "bucket"));
+    match settings.text(&at(GCS, "keyfile")) {
+        Some(path) => options = options.with("service_account", path),
+        None => options.settings.extend(environment(env, "GOOGLE_")),
+    }
+    options.part_size = settings.number(&at(GCS, "chunksize"), LEAST_PART, 512 << 20);
+    options
+}
+
+fn azure(settings: &mut Settings, env: &[(String, String)]) -> Options {
+    let mut options = named(settings, Service::Azure, &at(AZURE, "container"));
+    let account = settings.text(&at(AZURE, "accountname"));
+    if account.is_none() {
+        settings.complain(&at(AZURE, "accountname"), "is missing");
+    }
+    let account = account.unwrap_or_default();
+    let key = settings.secret(&at(AZURE, "accountkey"));
+    let kind = settings.text(&at(AZURE, "credentials.type"));
+    match (kind.as_deref(), key) {
+        (None | Some("shared_key"), Some(key)) => options = options.with("account_key", key.expose()),
+        (Some("client_secret"), _) => {
+            for (name, key) in [("client_id", "clientid"), ("tenant_id", "tenantid")] {
+                let value = settings.text(&at(AZURE, &format!("credentials.{key}")));
+                options = options.with(name, value.unwrap_or_default());
+            }
+            let secret = settings.secret(&at(AZURE, "credentials.secret"));
+            options = options.with("client_secret", secret.as_ref().map_or("", |secret| secret.expose()));
+        }
+        (None | Some("default_credentials"), _) => options.settings.extend(environment(env, "AZURE_")),
+        (Some("shared_key"), None) => settings.complain(&at(AZURE, "accountkey"), "is missing"),
+        (Some(_), _) => {
+            let expected = "must be `shared_key`, `client_secret` or `default_credentials`";
+            settings.complain(&at(AZURE, "credentials.type"), expected);
+        }
+    }
+    if let Some(realm) = settings.text(&at(AZURE, "realm")) {
+        let (scheme, host) = realm.split_once("://").unwrap_or(("https", &realm));
+        options.allow_http = scheme == "http";
+        options = options.with("endpoint", format!("{scheme}://{account}.blob.{host}"));
+    }
+    options.with("account_name", account)
+}
+
+/// The options of a bucket with its name and its root, which every section has.
+fn named(settings: &mut Settings, service: Service, key: &str) -> Options {
+    let name = settings.text(key);
+    if name.is_none() {
+        settings.complain(key, "is missing");
+    }
+    let mut options = Options::new(service, name.unwrap_or_default());
+    let section = key.rsplit_once('.').map_or(key, |(section, _)| section);
+    options.root = settings.text(&at(section, "rootdirectory")).unwrap_or_default();
+    options
+}
+
+/// The variables that a service's own tools read, as the client knows them.
+fn environment<'a>(
+    env: &'a [(String, String)],
+    prefix: &'a str,
+) -> impl Iterator<Item = (String, String)> + 'a {
+    let theirs = env.iter().filter(move |(name, value)| name.starts_with(prefix) && !value.is_empty());
+    theirs.map(|(name, value)| (name.to_lowercase(), value.clone()))
+}
+
+/// Whose rights count is for the environment to say, but not where the bucket is.
+fn speaks_of_rights(name: &str) -> bool {
+    !name.contains("endpoint") || name == "aws_endpoint_url_sts"
+}
+
+fn ca_bundle(settings: &mut Settings) -> Option<Vec<u8>> {
+    let path = settings.text(CA_BUNDLE)?;
+    match std::fs::read(&path) {
+        Ok(bundle) => return Some(bundle),
+        Err(error) => settings.complain(CA_BUNDLE, format_args!("{path} cannot be read: {error}")),
+    }
+    None
+}
+
+fn at(section: &str, key: &str) -> String {
+    format!("{section}.{key}")
+}

@@ -1,0 +1,121 @@
+//! Storage in a bucket, as distribution's configuration has it.
+
+use haven_blobs::object::{Options, Service};
+use haven_web::conn::Redirects;
+
+use super::*;
+
+fn bucket(yaml: &str, env: &[(&str, &str)]) -> Options {
+    match load_with(yaml, env, (&[], None)).unwrap().storage {
+        Storage::Bucket(options) => *options,
+        other @ Storage::Filesystem { .. } => panic!("{other:?}"),
+    }
+}
+
+/// What the client is told by this name; the last one counts.
+fn told<'a>(options: &'a Options, name: &str) -> Option<&'a str> {
+    options.settings.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+#[test]
+fn s3_of_amazon_needs_a_bucket_and_a_region() {
+    let options = bucket("storage_service: {s3: {bucket: b, region: eu-west-1}}", &[]);
+    assert_eq!((options.service, options.bucket.as_str(), options.root.as_str()), (Service::S3, "b", ""));
+    assert_eq!(told(&options, "endpoint"), Some("https://b.s3.eu-west-1.amazonaws.com"));
+    assert_eq!(told(&options, "virtual_hosted_style_request"), Some("true"));
+    assert_eq!(told(&options, "region"), Some("eu-west-1"));
+    assert!(!options.allow_http && !options.skip_verify && options.part_size.is_none());
+}
+
+#[test]
+fn s3_of_others_has_an_endpoint_and_paths() {
+    let yaml = "storage_service: {s3: {bucket: b, accesskey: a, secretkey: 'hush ', regionendpoint: 'http://minio:9000', \
+        rootdirectory: /harbor, chunksize: 6291456, multipartcopychunksize: 33554432, encrypt: true, keyid: k}}";
+    let options = bucket(yaml, &[("AWS_SESSION_TOKEN", "of another key")]);
+    assert_eq!(told(&options, "endpoint"), Some("http://minio:9000"));
+    assert_eq!(told(&options, "virtual_hosted_style_request"), Some("false"));
+    assert_eq!(
+        (told(&options, "access_key_id"), told(&options, "secret_access_key")),
+        (Some("a"), Some("hush "))
+    );
+    assert_eq!(told(&options, "aws_session_token"), None);
+    assert_eq!(told(&options, "aws_sse_kms_key_id"), Some("k"));
+    assert!(options.allow_http);
+    assert_eq!(
+        (options.root.as_str(), options.part_size, options.copies.piece),
+        ("/harbor", Some(6 << 20), 32 << 20)
+    );
+    assert!(!format!("{options:?}").contains("hush"));
+    let bare = "storage_service: {s3: {bucket: b, regionendpoint: minio.lan, forcepathstyle: false}}";
+    assert_eq!(told(&bucket(bare, &[]), "endpoint"), Some("https://b.minio.lan"));
+    let plain = "storage_service: {s3: {bucket: b, regionendpoint: minio.lan, secure: false}}";
+    assert_eq!(told(&bucket(plain, &[]), "endpoint"), Some("http://minio.lan"));
+}
+
+#[test]
+fn rights_come_from_keys_files_or_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "from a file\n").unwrap();
+    let by_file = [
+        ("HAVEN_STORAGE_SERVICE__S3__BUCKET", "b"),
+        ("HAVEN_STORAGE_SERVICE__S3__ACCESSKEY", "a"),
+        ("HAVEN_STORAGE_SERVICE__S3__SECRETKEY_FILE", secret.to_str().unwrap()),
+    ];
+    assert_eq!(told(&bucket("", &by_file), "secret_access_key"), Some("from a file"));
+    let role = [
+        ("HAVEN_STORAGE_SERVICE__S3__BUCKET", "b"),
+        ("AWS_ROLE_ARN", "r"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"),
+        ("AWS_ENDPOINT_URL", "http://elsewhere"),
+    ];
+    let options = bucket("", &role);
+    assert_eq!((told(&options, "aws_role_arn"), told(&options, "aws_endpoint_url")), (Some("r"), None));
+    let google = bucket("storage_service: {gcs: {bucket: b, keyfile: /k.json, rootdirectory: r}}", &[]);
+    assert_eq!((google.service, told(&google, "service_account")), (Service::Gcs, Some("/k.json")));
+    let azure = bucket("storage_service: {azure: {accountname: n, accountkey: k, container: c}}", &[]);
+    assert_eq!(
+        (azure.service, azure.bucket.as_str(), told(&azure, "account_key")),
+        (Service::Azure, "c", Some("k"))
+    );
+    let china = "storage_service: {azure: {accountname: n, accountkey: k, container: c, realm: core.chinacloudapi.cn}}";
+    assert_eq!(told(&bucket(china, &[]), "endpoint"), Some("https://n.blob.core.chinacloudapi.cn"));
+}
+
+#[test]
+fn a_bucket_that_cannot_be_meant_is_refused() {
+    for (yaml, problem) in [
+        ("storage_service: {s3: {region: r}}", "`storage_service.s3.bucket`: is missing"),
+        ("storage_service: {s3: {bucket: b, accesskey: a}}", "there is `accesskey`"),
+        ("storage_service: {s3: {bucket: b, v4auth: false}}", "version 4 only"),
+        ("storage_service: {s3: {bucket: b, chunksize: 1048576}}", "a whole number from 5242880"),
+        ("storage_service: {s3: {bucket: b, regionendpoint: 'ftp://h'}}", "must be a host or an URL"),
+        ("storage_service: {s3: {bucket: b}, gcs: {bucket: c}}", "blobs are kept in one place"),
+        (
+            "storage_service: {s3: {bucket: b}, filesystem: {rootdirectory: /d}}",
+            "blobs are kept in one place",
+        ),
+        ("storage_service: {ca_bundle: /nowhere, s3: {bucket: b}}", "/nowhere cannot be read"),
+        ("storage_service: {azure: {container: c}}", "`storage_service.azure.accountname`: is missing"),
+        ("haven: {redirect_networks: [x]}", "`x` is not a network"),
+    ] {
+        assert!(problems(yaml).contains(problem), "{yaml}: {}", problems(yaml));
+    }
+}
+
+#[test]
+fn clients_are_redirected_unless_it_is_said_otherwise() {
+    let redirects = |yaml: &str| load(yaml).unwrap().redirects;
+    assert_eq!(redirects(""), Redirects::Everybody);
+    assert_eq!(
+        redirects("storage_service: {redirect: {disable: true}}\nhaven: {redirect_networks: [10.0.0.0/8]}"),
+        Redirects::Nobody
+    );
+    let within = redirects("haven: {redirect_networks: [10.0.0.0/8, 'fd00::/8']}");
+    for (client, included) in
+        [("10.1.2.3", true), ("::ffff:10.1.2.3", true), ("fd00::1", true), ("192.0.2.1", false)]
+    {
+        assert_eq!(within.include(client.parse().unwrap()), included, "{client}");
+    }
+    assert!(!redirects("haven: {redirect_networks: []}").include("10.0.0.1".parse().unwrap()));
+}

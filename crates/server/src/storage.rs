@@ -1,0 +1,55 @@
+//! From the configuration to the one place where the bytes are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Failure;
+use haven_blobs::object::{Options, Service};
+use haven_blobs::{BlobStore, Filesystem, Kind, ObjectStorage};
+use haven_server::config::Storage;
+
+/// How long the start waits for a bucket to show that it can be used.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Opens the storage to serve from it; also says what Harbor calls it.
+pub(crate) async fn open(wanted: &Storage) -> Result<(Arc<dyn BlobStore>, &'static str), Failure> {
+    match wanted {
+        Storage::Filesystem { root } => Ok((Arc::new(Filesystem::open(root)?), "filesystem")),
+        Storage::Bucket(options) => {
+            let storage = ObjectStorage::open(options)?;
+            prove(&storage, options).await?;
+            Ok((Arc::new(storage), name(options.service)))
+        }
+    }
+}
+
+/// The storage as it is; into a bucket nothing is written.
+pub(crate) fn look_at(wanted: &Storage) -> Result<Arc<dyn BlobStore>, Failure> {
+    match wanted {
+        Storage::Filesystem { root } => Ok(Arc::new(Filesystem::open(root)?)),
+        Storage::Bucket(options) => Ok(Arc::new(ObjectStorage::open(options)?)),
+    }
+}
+
+/// A bucket that refuses us will go on doing so. One that is out of reach may come back without a restart, and until then
+/// the health check says so.
+async fn prove(storage: &ObjectStorage, options: &Options) -> Result<(), Failure> {
+    match tokio::time::timeout(PATIENCE, storage.prove()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) if error.kind == Kind::Invalid => return Err(error.into()),
+        Ok(Err(error)) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(bucket = options.bucket, error, "the storage cannot be used yet");
+        }
+        Err(_) => tracing::warn!(bucket = options.bucket, "the storage does not answer yet"),
+    }
+    Ok(())
+}
+
+fn name(service: Service) -> &'static str {
+    match service {
+        Service::S3 => "s3",
+        Service::Gcs => "gcs",
+        Service::Azure => "azure",
+    }
+}
