@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Failure;
+use crate::cli::Failure;
 use haven_blobs::object::{Options, Service};
 use haven_blobs::{BlobStore, Filesystem, Kind, ObjectStorage};
 use haven_server::config::Storage;

@@ -37,22 +37,18 @@ fn is_full(failure: &Failure) -> bool {
 
 /// Whether the error says that there is no such bucket, rather than no such object.
 pub(super) fn is_bucket_missing(error: &Error) -> bool {
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let text = inner.to_string();
-        if ["NoSuchBucket", "ContainerNotFound", "bucket does not exist"]
-            .iter()
-            .any(|word| text.contains(word))
-        {
-            return true;
-        }
-        cause = inner.source();
-    }
-    false
+    says(error, &["NoSuchBucket", "ContainerNotFound", "bucket does not exist"])
 }
 
-/// Whether the service has refused the credentials.
+/// Whether the service has refused the credentials. Not all errors of the library have a kind for that.
 pub(super) fn is_refused(error: &Error) -> bool {
     let cause = error.source().and_then(|source| source.downcast_ref::<Failure>());
     matches!(cause, Some(Failure::PermissionDenied { .. } | Failure::Unauthenticated { .. }))
+        || says(error, &["status code: 401", "status code: 403"])
+}
+
+/// Whether one of the causes has one of these words.
+fn says(error: &Error, words: &[&str]) -> bool {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.map(ToString::to_string).any(|text| words.iter().any(|word| text.contains(word)))
 }

@@ -74,32 +74,30 @@ impl ObjectStorage {
 
     /// See [`crate::BlobStore::sweep`].
     pub(super) async fn sweep_uploads(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64> {
-        let now = self.now().await?;
         let context = |error| failed("list uploads", error);
+        // What is written now shows what time it is there, as exactly as the list has it.
+        self.probe().await?;
+        let (probe, mut now) = (self.keys.probe(), None);
         let mut written: HashMap<String, SystemTime> = HashMap::new();
         let mut objects = self.bucket.objects.list(Some(&self.keys.uploads()));
         while let Some(object) = objects.next().await {
             let object = object.map_err(context)?;
+            let modified = object.last_modified.into();
+            if object.location == probe {
+                now = Some(modified);
+            }
             let Some(id) = self.keys.id_of(&object.location) else { continue };
-            let last = written.entry(id).or_insert(SystemTime::UNIX_EPOCH);
-            *last = (*last).max(object.last_modified.into());
+            let last = written.entry(id).or_insert(modified);
+            *last = (*last).max(modified);
         }
         drop(objects);
-        let old = |last: &SystemTime| now.duration_since(*last).is_ok_and(|age| age >= older_than);
+        let old = |last: &SystemTime| now?.duration_since(*last).ok().filter(|age| *age >= older_than);
         let mut swept = 0;
-        for (id, _) in written.iter().filter(|(id, last)| old(last) && !known.contains(*id)) {
+        for (id, _) in written.iter().filter(|(id, last)| old(last).is_some() && !known.contains(*id)) {
             self.discard(id).await?;
             swept += 1;
         }
         Ok(swept)
-    }
-
-    /// What time it is where objects get theirs.
-    async fn now(&self) -> Result<SystemTime> {
-        self.probe().await?;
-        let probe = self.bucket.objects.head(&self.keys.probe()).await;
-        let probe = probe.map_err(|error| failed("look at the clock of the storage", error))?;
-        Ok(probe.last_modified.into())
     }
 
     /// Writes something small.

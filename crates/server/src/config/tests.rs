@@ -339,7 +339,7 @@ fn what_kubernetes_says_of_a_service_called_haven_is_passed_over() {
         ("HAVEN_DB_PORT_5432_TCP_PORT", "5432"),
     ];
     assert!(from_env(&links).is_ok());
-    for name in ["HAVEN_PORT", "HAVEN_STORAGE_SERVICE__S3__BUCKET", "HAVEN_HTTP_PORT"] {
+    for name in ["HAVEN_PORT", "HAVEN_STORAGE_SERVICE__OSS__BUCKET", "HAVEN_HTTP_PORT"] {
         assert!(from_env(&[(name, "80")]).is_err(), "{name}");
     }
 }

@@ -6,7 +6,7 @@
     reason = "a test that cannot go on must fail"
 )]
 
-use crate::on_each_engine;
+use crate::on_files;
 use haven_blobs::{BlobStore as _, Filesystem};
 use haven_core::fsck::{self, Event, Fault, Finding, Installation, Options, Repair, Summary};
 use haven_db::{Clock, params};
@@ -96,7 +96,7 @@ async fn pushed(app: &TestApp) -> (Client, Image) {
 
 #[tokio::test]
 async fn a_sound_installation_is_clean() {
-    on_each_engine(async |app| {
+    on_files(async |app| {
         let (client, one) = pushed(&app).await;
         let two = image("two");
         assert_eq!(client.push("library/multi", &one.digest(), &one).await.status, 201);
@@ -116,7 +116,7 @@ async fn a_sound_installation_is_clean() {
 
 #[tokio::test]
 async fn a_missing_blob_comes_back_with_the_next_push() {
-    on_each_engine(async |app| {
+    on_files(async |app| {
         let (client, image) = pushed(&app).await;
         let layer = &image.blobs[1];
         fs::remove_file(path(&app, layer)).unwrap();
@@ -138,7 +138,7 @@ async fn a_missing_blob_comes_back_with_the_next_push() {
 
 #[tokio::test]
 async fn a_lost_blob_may_also_be_put_back_by_hand() {
-    on_each_engine(async |app| {
+    on_files(async |app| {
         let (client, image) = pushed(&app).await;
         let layer = path(&app, &image.blobs[1]);
         fs::remove_file(&layer).unwrap();
@@ -160,7 +160,7 @@ async fn a_lost_blob_may_also_be_put_back_by_hand() {
 
 #[tokio::test]
 async fn bytes_without_a_row_go_when_they_are_old() {
-    on_each_engine(async |app| {
+    on_files(async |app| {
         let (client, _) = pushed(&app).await;
         let store = Filesystem::open(app.folder()).unwrap();
         let orphan: &'static [u8] = b"nobody's";
@@ -179,7 +179,7 @@ async fn bytes_without_a_row_go_when_they_are_old() {
 
 #[tokio::test]
 async fn the_storage_of_another_database_is_not_emptied() {
-    on_each_engine(async |app| {
+    on_files(async |app| {
         let store = Filesystem::open(app.folder()).unwrap();
         let orphan: &'static [u8] = b"somebody's";
         store.put(&Digest::sha256(orphan), orphan.into()).await.unwrap();
@@ -196,7 +196,7 @@ async fn the_storage_of_another_database_is_not_emptied() {
 
 #[tokio::test]
 async fn a_wrong_size_is_decided_by_the_bytes() {
-    on_each_engine(async |app| {
+    on_files(async |app| {
         let (client, image) = pushed(&app).await;
         let layer = &image.blobs[1];
         let digest = Digest::sha256(layer);
@@ -215,7 +215,7 @@ async fn a_wrong_size_is_decided_by_the_bytes() {
 
 #[tokio::test]
 async fn wrong_bytes_are_found_by_reading() {
-    on_each_engine(async |app| {
+    on_files(async |app| {
         let (client, image) = pushed(&app).await;
         let layer = &image.blobs[1];
         fs::write(path(&app, layer), b"a l4yer").unwrap();
@@ -230,7 +230,7 @@ async fn wrong_bytes_are_found_by_reading() {
 
 #[tokio::test]
 async fn a_manifest_comes_back_from_the_other_side() {
-    on_each_engine(async |app| {
+    on_files(async |app| {
         let (_, image) = pushed(&app).await;
         let copy = path(&app, &image.manifest);
         fs::remove_file(&copy).unwrap();
@@ -258,7 +258,7 @@ async fn a_manifest_comes_back_from_the_other_side() {
 
 #[tokio::test]
 async fn something_unreadable_is_told_and_left() {
-    on_each_engine(async |app| {
+    on_files(async |app| {
         let (_, image) = pushed(&app).await;
         let layer = path(&app, &image.blobs[1]);
         fs::remove_file(&layer).unwrap();
@@ -359,7 +359,7 @@ const DAMAGE: [(&str, &str, Fault, bool); 17] = [
 
 #[tokio::test]
 async fn rows_that_refer_to_nothing_are_told_and_mended() {
-    on_each_engine(async |app| {
+    on_files(async |app| {
         let (client, one) = pushed(&app).await;
         let note = one.referrer("application/x-note");
         assert_eq!(client.push("library/web", &note.digest(), &note).await.status, 201);
@@ -401,7 +401,7 @@ fn url(app: &TestApp) -> String {
 
 #[tokio::test]
 async fn the_program_tells_what_it_found_by_its_status() {
-    on_each_engine(async |app| {
+    on_files(async |app| {
         let (client, image) = pushed(&app).await;
         let run = |arguments: &[&str]| {
             let output = program(&url(&app), app.folder(), arguments);
@@ -432,7 +432,7 @@ async fn the_program_tells_what_it_found_by_its_status() {
 
 #[tokio::test]
 async fn the_program_makes_nothing_that_is_not_there() {
-    on_each_engine(async |app| {
+    on_files(async |app| {
         let nowhere = app.folder().join("nowhere");
         for (database, storage) in [
             (url(&app), nowhere.clone()),

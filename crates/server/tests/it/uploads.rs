@@ -3,7 +3,7 @@
 //! Whatever is refused must leave nothing behind: rows and files are counted around it.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
 
-use crate::on_each_engine;
+use crate::{on_each_engine, on_files};
 use axum::body::{Body, Bytes};
 use haven_blobs::{BlobStore as _, Filesystem, Upload};
 use haven_core::access::Role;
@@ -388,10 +388,7 @@ async fn a_session_survives_a_restart() {
 
 #[tokio::test]
 async fn a_crash_between_the_blob_and_its_row_is_made_good_by_asking_again() {
-    on_each_engine(async |app| {
-        if !app.on_files() {
-            return;
-        }
+    on_files(async |app| {
         let admin = app.admin();
         let session = open(&admin, UPLOADS).await;
         patch(&admin, &session, "", "hello").await;
@@ -412,10 +409,7 @@ async fn a_crash_between_the_blob_and_its_row_is_made_good_by_asking_again() {
 
 #[tokio::test]
 async fn a_session_whose_bytes_are_lost_is_unknown() {
-    on_each_engine(async |app| {
-        if !app.on_files() {
-            return;
-        }
+    on_files(async |app| {
         let admin = app.admin();
         let session = open(&admin, UPLOADS).await;
         patch(&admin, &session, "", "hello").await;
@@ -762,10 +756,7 @@ async fn a_monolithic_upload_that_breaks_off_leaves_nothing() {
 
 #[tokio::test]
 async fn what_a_crash_left_in_storage_is_swept() {
-    on_each_engine(async |app| {
-        if !app.on_files() {
-            return;
-        }
+    on_files(async |app| {
         let known = open(&app.admin(), UPLOADS).await;
         let stray = app.folder().join("docker/registry/v2/uploads/11111111-1111-4111-8111-111111111111");
         std::fs::create_dir_all(&stray).unwrap();
