@@ -262,9 +262,10 @@ impl Claim {
 
     async fn finish(&mut self, app: &App, project: i64, digest: &Digest, chunk: Chunk) -> Result<u64> {
         self.upload.expect(digest);
+        // Before the bytes come: storage that knows the digest may put them in place at once.
+        let watch = watch(&app.db, digest, app.clock.now()).await?;
         // Bytes that are gone may have become the blob just before a crash, and then the commit still succeeds.
         self.append(app, chunk).await?;
-        let watch = watch(&app.db, digest, app.clock.now()).await?;
         let commit = app.blobs.commit(self.upload.clone(), digest);
         let size = match renewing(app, &self.id, &self.lease, commit).await? {
             Err(error) if error.kind == haven_blobs::Kind::NotFound => return Err(unknown().because(error)),
