@@ -3,6 +3,7 @@
 //! What was acknowledged is on the disk: bytes before an upload says that it has them, names before a blob says that
 //! it exists. Nothing here is found by walking, except to compare it with the rows, which know what there is.
 
+mod hashing;
 mod layout;
 mod list;
 mod read;

@@ -1,9 +1,10 @@
 //! Bytes on their way in: collecting, writing and hashing side by side, in constant memory.
 //!
-//! While one batch comes from the network, the one before is written and hashed on two blocking threads. Threads are
+//! While one batch comes from the network, those before are written and hashed on two blocking threads. Threads are
 //! held only while they work, so that a thousand slow clients cost memory for a batch each and no thread. Every
 //! [`FLUSH_EVERY`] bytes a sync starts beside all this, so that little is left for the last one to do.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -11,8 +12,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::StreamExt;
+use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::hashing::Hashing;
 use super::layout::Layout;
 use super::{blocking, joined, session};
 use crate::error::{Error, Kind, Result};
@@ -24,6 +27,8 @@ use crate::upload::Upload;
 const BATCH_BYTES: u64 = 1 << 20;
 /// Tiny chunks may each hold a larger buffer in place, so their number is bounded too.
 const BATCH_CHUNKS: usize = 128;
+/// Batches at work at once: one, and the next one, so that the hash has something to go on with.
+const STEPS: usize = 2;
 const FLUSH_EVERY: u64 = 64 << 20;
 
 /// See [`crate::BlobStore::append`].
@@ -36,10 +41,9 @@ pub(super) async fn append(
     let file = Arc::new(session::open(layout, upload).await?);
     let mut intake = Intake::new(Arc::clone(&file), upload);
     let outcome = intake.run(body, limit).await;
+    intake.drain().await;
     // Of a body that found no room nothing is kept, so that the room it had taken is there for others.
     if outcome.as_ref().is_err_and(|error| matches!(error.kind, Kind::TooLarge | Kind::Full)) {
-        // How the last batch fared is of no interest, only that it is no longer being written.
-        let _ = intake.settle().await;
         let (size, id) = (upload.size, upload.id.clone());
         let cut = blocking(move || file.set_len(size).map_err(|error| failed(&id, error)));
         cut.await?;
@@ -60,7 +64,8 @@ struct Intake {
     /// What has been both written and hashed; never more than is in the file.
     size: u64,
     hasher: Hasher,
-    step: Option<Step>,
+    hashing: Hashing,
+    steps: VecDeque<Step>,
     flush: Option<JoinHandle<Result<()>>>,
     flushed: u64,
 }
@@ -68,7 +73,7 @@ struct Intake {
 /// One batch being written and hashed.
 struct Step {
     write: JoinHandle<io::Result<()>>,
-    hash: JoinHandle<Hasher>,
+    hash: oneshot::Receiver<Hasher>,
     size: u64,
 }
 
@@ -79,7 +84,8 @@ impl Intake {
             id: upload.id.clone(),
             size: upload.size,
             hasher: upload.hasher.clone(),
-            step: None,
+            hashing: Hashing::new(upload.hasher.clone()),
+            steps: VecDeque::with_capacity(STEPS),
             flush: None,
             flushed: upload.size,
         }
@@ -94,7 +100,9 @@ impl Intake {
                 *left = left.checked_sub(batch.size).ok_or_else(|| Error::too_large(*limit))?;
             }
             let end = batch.end;
-            self.settle().await?;
+            while self.steps.len() >= STEPS {
+                self.settle_one().await?;
+            }
             self.start(batch.chunks, batch.size);
             match end {
                 None => {}
@@ -112,7 +120,9 @@ impl Intake {
         if chunks.is_empty() {
             return;
         }
-        let (file, mut at, written) = (Arc::clone(&self.file), self.size, chunks.clone());
+        let mut at = self.size + self.steps.iter().map(|step| step.size).sum::<u64>();
+        let (file, written) = (Arc::clone(&self.file), chunks.clone());
+        let hash = self.hashing.add(chunks);
         let write = spawn_blocking(move || {
             for chunk in written {
                 file.write_all_at(&chunk, at)?;
@@ -120,22 +130,34 @@ impl Intake {
             }
             Ok(())
         });
-        let mut hasher = self.hasher.clone();
-        let hash = spawn_blocking(move || {
-            chunks.iter().for_each(|chunk| hasher.update(chunk));
-            hasher
-        });
-        self.step = Some(Step { write, hash, size });
+        self.steps.push_back(Step { write, hash, size });
     }
 
-    /// Waits for the batch at work; it counts only if it is both in the file and in the hash.
+    /// Waits for the batches at work.
     async fn settle(&mut self) -> Result<()> {
-        let Some(step) = self.step.take() else { return Ok(()) };
+        while !self.steps.is_empty() {
+            self.settle_one().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the oldest batch; it counts only if it is both in the file and in the hash.
+    async fn settle_one(&mut self) -> Result<()> {
+        let Some(step) = self.steps.pop_front() else { return Ok(()) };
         let (hashed, written) = (step.hash.await, step.write.await);
         joined(written)?.map_err(|error| failed(&self.id, error))?;
-        self.hasher = joined(hashed)?;
+        self.hasher =
+            hashed.map_err(|error| Error::with_source(Kind::Unavailable, "the hash died", error))?;
         self.size += step.size;
         self.flush_early().await
+    }
+
+    /// Waits until nothing is being written any more. How it fares is of no interest: what comes after a failure does
+    /// not count.
+    async fn drain(&mut self) {
+        while let Some(step) = self.steps.pop_front() {
+            let _ = step.write.await;
+        }
     }
 
     /// Lets the disk start on what is written, unless it still has its hands full.
