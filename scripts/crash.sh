@@ -14,7 +14,8 @@ target=${CARGO_TARGET_DIR:-target}
 export HAVEN_BIN=${HAVEN_BIN:-$target/release/haven}
 [ -x "$HAVEN_BIN" ] || { echo "there is no program at HAVEN_BIN=$HAVEN_BIN; build it first" >&2 && exit 2; }
 
-cargo build --locked -q -p haven-server --example crash
+# With the features of the whole workspace, so that nothing is built again that the tests have built.
+cargo build --locked -q --workspace --example crash
 if [ "$engine" = postgres ]; then
   scripts/with-postgres.sh "$target/debug/examples/crash"
 else
