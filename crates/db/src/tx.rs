@@ -56,6 +56,19 @@ impl Tx {
         self.run(sql, params).await.map(|answer| answer.changed)
     }
 
+    /// As [`Tx::execute`], for a write that may find nothing to change: then it also lets go of the rows that it waited for.
+    /// PostgreSQL would keep those locked although their condition had become false.
+    pub async fn attempt(&mut self, sql: &str, params: &[Value]) -> Result<u64> {
+        if self.engine() == Engine::Sqlite {
+            return self.execute(sql, params).await;
+        }
+        self.execute("SAVEPOINT attempt", &[]).await?;
+        let changed = self.execute(sql, params).await?;
+        let end = if changed == 0 { "ROLLBACK TO SAVEPOINT attempt" } else { "RELEASE SAVEPOINT attempt" };
+        self.execute(end, &[]).await?;
+        Ok(changed)
+    }
+
     /// Makes it last. When this returns, the writes are on the disk.
     pub async fn commit(self) -> Result<()> {
         self.check()?;

@@ -14,6 +14,7 @@ on_both![
     a_write_through_query_counts,
     a_hundred_tasks_increment,
     check_then_write_behind_a_lock,
+    an_attempt_that_finds_nothing_holds_nothing,
     a_forgotten_transaction_blocks_nobody_for_ever,
     a_caller_may_give_up_anywhere,
     closed_means_closed,
@@ -44,6 +45,36 @@ async fn a_dropped_transaction_is_rolled_back(db: TestDb) {
         drop(tx);
         assert_eq!(count(&db).await, 0);
     }
+}
+
+async fn an_attempt_that_finds_nothing_holds_nothing(db: TestDb) {
+    const TAKE: &str = "UPDATE counter SET n = n - $1 WHERE id = 1 AND n >= $1";
+    counters(&db).await;
+    db.execute(ADD, params![5]).await.unwrap();
+    let mut first = db.begin().await.unwrap();
+    assert_eq!(first.attempt(TAKE, params![4]).await.unwrap(), 1);
+    let waiting = {
+        let db = Db::clone(&db);
+        tokio::spawn(async move {
+            let mut second = db.begin().await.unwrap();
+            assert_eq!(second.attempt(TAKE, params![4]).await.unwrap(), 0);
+            second
+        })
+    };
+    if db.engine() == Engine::Postgres {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        first.commit().await.unwrap();
+        let second = waiting.await.unwrap();
+        // It waited for the row, which then had too little, and a third one need not wait for it.
+        let third = tokio::time::timeout(Duration::from_secs(1), db.execute(ADD, params![1])).await;
+        assert_eq!(third.unwrap().unwrap(), 1);
+        drop(second);
+    } else {
+        first.commit().await.unwrap();
+        drop(waiting.await.unwrap());
+        db.execute(ADD, params![1]).await.unwrap();
+    }
+    assert_eq!(count(&db).await, 2);
 }
 
 async fn it_sees_its_own_writes_and_others_do_not(db: TestDb) {
