@@ -27,6 +27,14 @@ pub struct Stored {
     pub modified: SystemTime,
 }
 
+/// How much room there is, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    pub total: u64,
+    /// What is left for us.
+    pub free: u64,
+}
+
 /// A place for blobs.
 ///
 /// Committed blobs never change: they appear whole under the digest of their content, and vanish whole.
@@ -75,6 +83,11 @@ pub trait BlobStore: Send + Sync + 'static {
 
     /// Whether the storage can be written to, right now.
     async fn check(&self) -> Result<()>;
+
+    /// How much room there is, where the storage knows.
+    async fn space(&self) -> Result<Option<Space>> {
+        Ok(None)
+    }
 
     /// A URL under which anybody can read the blob for `lifetime`, from storage that has such. Whether the blob is there
     /// is not looked at.

@@ -12,7 +12,7 @@ use futures::{StreamExt, stream};
 use haven_oci::{Algorithm, Digest};
 
 use crate::error::{Error, Kind, Result};
-use crate::store::{BlobStore, ByteStream, Stored};
+use crate::store::{BlobStore, ByteStream, Space, Stored};
 use crate::upload::Upload;
 
 /// Fails the first few tries of each operation on each blob or upload.
@@ -112,6 +112,11 @@ impl<S: BlobStore> BlobStore for Unreliable<S> {
     async fn check(&self) -> Result<()> {
         self.pass("check", "")?;
         self.inner.check().await
+    }
+
+    async fn space(&self) -> Result<Option<Space>> {
+        self.pass("space", "")?;
+        self.inner.space().await
     }
 
     async fn link(&self, digest: &Digest, lifetime: Duration) -> Result<Option<String>> {

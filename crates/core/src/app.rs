@@ -4,6 +4,7 @@ use crate::identity::Passwords;
 use crate::registry::ManifestCache;
 use crate::settings::{Configured, Settings};
 use crate::token::{self, Tokens};
+use crate::vault::Vault;
 use crate::{Result, identity, projects, system};
 use haven_blobs::BlobStore;
 use haven_db::{Clock, Db};
@@ -39,6 +40,7 @@ pub struct App {
     pub(crate) manifests: ManifestCache,
     pub(crate) health: system::Health,
     pub(crate) storage_name: &'static str,
+    pub(crate) vault: Vault,
     /// Work that must end before the process does, even when its client has gone.
     pub tasks: TaskTracker,
 }
@@ -57,6 +59,7 @@ impl App {
             manifests: ManifestCache::default(),
             health: system::Health::default(),
             storage_name: options.storage_name,
+            vault: Vault::new(&options.secret_key),
             tasks: TaskTracker::new(),
             db: options.db,
             blobs: options.blobs,

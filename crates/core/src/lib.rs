@@ -10,10 +10,12 @@ mod error;
 pub mod fsck;
 pub mod identity;
 pub mod projects;
+pub mod quota;
 pub mod registry;
 pub mod settings;
 pub mod system;
 pub mod token;
+mod vault;
 
 pub use app::{App, Options};
 pub use error::{Code, Error, Result};

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{admin, fsck, serve};
+use crate::{admin, fsck, quota, serve, settings};
 use clap::{Args, Parser, Subcommand};
 use haven_server::config::{Config, Sources, process_env};
 use std::io::Write as _;
@@ -37,6 +37,16 @@ enum Command {
     /// Looks only, unless it is told to repair, and needs no pause of the server. Ends with 0 when nothing is wrong (any
     /// more), with 1 when something is, and with 2 when it could not look.
     Fsck(fsck::Arguments),
+    /// Look at the settings that administrators change while the server runs, and change them.
+    Settings {
+        #[command(subcommand)]
+        command: SettingsCommand,
+    },
+    /// What projects store, and what they may.
+    Quota {
+        #[command(subcommand)]
+        command: QuotaCommand,
+    },
     /// Do what must work when nobody can log in.
     Admin {
         #[command(subcommand)]
@@ -56,6 +66,20 @@ enum AdminCommand {
     ///
     /// The password is read from standard input if that is no terminal, else one is made up and printed.
     ResetPassword(Common),
+}
+
+#[derive(Subcommand)]
+enum SettingsCommand {
+    /// List the settings in force; secrets are not shown.
+    List(settings::List),
+    /// Change some settings, all or none. Servers that run follow within three seconds.
+    Set(settings::Set),
+}
+
+#[derive(Subcommand)]
+enum QuotaCommand {
+    /// Count again what each project stores, beside a server that runs, and mend what was counted wrong.
+    Recount(quota::Recount),
 }
 
 /// Where the configuration comes from. Flags count more than the environment, the environment more than the file.
@@ -91,6 +115,9 @@ impl Cli {
                 }
                 say("the configuration is good");
             }),
+            Command::Settings { command: SettingsCommand::List(list) } => settings::list(list),
+            Command::Settings { command: SettingsCommand::Set(set) } => settings::set(set),
+            Command::Quota { command: QuotaCommand::Recount(recount) } => quota::recount(recount),
             Command::Admin { command: AdminCommand::ResetPassword(common) } => {
                 common.load().and_then(|config| block_on(admin::reset_password(config)))
             }

@@ -4,8 +4,10 @@ mod admin;
 mod cli;
 mod fsck;
 mod handles;
+mod quota;
 mod secrets;
 mod serve;
+mod settings;
 mod storage;
 
 use clap::Parser as _;

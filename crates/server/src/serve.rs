@@ -4,21 +4,27 @@ use crate::cli::{Failure, say};
 use crate::{handles, secrets, storage};
 use haven_core::registry::{self, Purge};
 use haven_core::settings::{Change, Configured, Values};
-use haven_core::{App, identity};
+use haven_core::{App, identity, quota};
 use haven_db::{Clock, Db, PostgresOptions, SqliteOptions};
 use haven_server::config::{Config, Database, UploadPurging};
 use haven_server::listen::{self, Listener};
 use haven_server::telemetry;
 use haven_web::conn::Network;
 use haven_web::metrics::Metrics;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// How long changes of use wait to be summed up; they count at once.
+const FOLD_INTERVAL: Duration = Duration::from_secs(5);
 /// How old the gauge of open uploads may be.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(30);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// What the file of an authority must hold, and what it must not.
+const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
+const SECRET: &[u8] = b"PRIVATE KEY-----";
 /// Wrong passwords are answered this much later.
 const LOGIN_DELAY: Duration = Duration::from_millis(1500);
 
@@ -43,6 +49,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         tracing::info!(address = %listener.local_addr()?, "listening");
     }
     purge_uploads(&app, config.upload_purging, &stop);
+    fold_quotas(&app, &stop);
     let network = network(&config)?;
     let router = haven_web::router(haven_web::Options {
         app: Arc::clone(&app),
@@ -61,7 +68,19 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
 fn network(config: &Config) -> Result<Network, Failure> {
     let external_url = config.external_url.as_ref().map(|url| url.to_string().parse()).transpose()?;
     let (trusted, redirects) = (config.trusted_proxies.clone(), config.redirects.clone());
-    Ok(Network { trusted, external_url, redirects })
+    let ca_certificate = config.ca_certificate.as_deref().map(ca_certificate).transpose()?;
+    Ok(Network { trusted, external_url, redirects, ca_certificate })
+}
+
+/// The authority's certificate, as it will be handed out.
+fn ca_certificate(path: &Path) -> Result<axum::body::Bytes, Failure> {
+    let pem = std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let marked = pem.windows(CERTIFICATE.len()).any(|window| window == CERTIFICATE);
+    // A key that was put there by mistake must not be handed out.
+    if !marked || pem.windows(SECRET.len()).any(|window| window == SECRET) {
+        return Err(format!("{} must hold certificates in PEM, and nothing else", path.display()).into());
+    }
+    Ok(pem.into())
 }
 
 /// The application on its database and storage, with the schema up to date.
@@ -91,10 +110,7 @@ fn settings(config: &Config) -> Result<Configured, Failure> {
     let Some(overwrite) = &config.settings_overwrite else {
         return Ok(Configured { defaults, overwrite: None });
     };
-    if let Some(name) = overwrite.keys().find(|name| !Change::NAMES.contains(&name.as_str())) {
-        return Err(format!("CONFIG_OVERWRITE_JSON: this version has no setting {name}").into());
-    }
-    let change = serde_json::from_value(overwrite.clone().into());
+    let change = Change::overwrite(overwrite.clone());
     let change = change.map_err(|error| format!("CONFIG_OVERWRITE_JSON: {error}"))?;
     Ok(Configured { defaults, overwrite: Some(change) })
 }
@@ -140,6 +156,18 @@ fn purge_uploads(app: &Arc<App>, wanted: UploadPurging, stop: &CancellationToken
             async move { registry::purge_uploads(&app, purge).await }
         };
         haven_jobs::reconcile("abandoned uploads", wanted.interval, stop, pass).await;
+    });
+}
+
+/// Sums up what pushes and deletions have changed of the use of projects.
+fn fold_quotas(app: &Arc<App>, stop: &CancellationToken) {
+    let (worker, stop) = (Arc::clone(app), stop.clone());
+    app.tasks.spawn(async move {
+        let pass = || {
+            let app = Arc::clone(&worker);
+            async move { quota::fold(&app).await }
+        };
+        haven_jobs::reconcile("use of quotas", FOLD_INTERVAL, stop, pass).await;
     });
 }
 

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
+use bytes::Bytes;
 use haven_core::Error;
 use http::request::Parts;
 use http::{HeaderMap, Uri, header};
@@ -133,6 +134,8 @@ pub struct Network {
     pub trusted: Vec<Cidr>,
     pub external_url: Option<ExternalUrl>,
     pub redirects: Redirects,
+    /// The certificate of the authority that clients have to trust, PEM.
+    pub ca_certificate: Option<Bytes>,
 }
 
 /// Which clients are sent to the storage for a blob, where the storage can be asked by anybody.

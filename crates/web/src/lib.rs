@@ -48,6 +48,7 @@ pub fn router(options: Options) -> Router {
         metrics: options.metrics.clone(),
         version: options.version,
         redirects: Arc::new(options.network.redirects.clone()),
+        ca_certificate: options.network.ca_certificate.clone(),
     };
     let rest = api::version_routes().into_router().merge(rest().into_router());
     let rest = rest.layer(from_fn_with_state(web.clone(), read_only::layer));

@@ -2,6 +2,7 @@
 
 use crate::conn::Redirects;
 use crate::metrics::Metrics;
+use bytes::Bytes;
 use haven_core::App;
 use std::sync::Arc;
 
@@ -14,4 +15,6 @@ pub struct Web {
     pub version: &'static str,
     /// Shared, for it is cloned with every request.
     pub redirects: Arc<Redirects>,
+    /// The certificate of the authority that clients have to trust, PEM.
+    pub ca_certificate: Option<Bytes>,
 }

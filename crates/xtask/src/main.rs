@@ -1,7 +1,8 @@
-//! The project's own chores: `cargo xtask tidy` and `cargo xtask new-migration NAME`.
+//! The project's own chores: `cargo xtask tidy`, `cargo xtask new-migration NAME` and `cargo xtask api-coverage`.
 //!
 //! Needs nothing but the standard library, so that it is built before anything else is.
 
+mod coverage;
 mod files;
 mod migration;
 mod rust_text;
@@ -13,7 +14,8 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask tidy                  check the rules of the house that no compiler knows
-cargo xtask new-migration NAME    start the next file in migrations/";
+cargo xtask new-migration NAME    start the next file in migrations/
+cargo xtask api-coverage          write docs/api-coverage.md";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -22,6 +24,10 @@ fn main() -> ExitCode {
         ["tidy"] => tidy(),
         ["new-migration", name] => {
             migration::create(&root(), name).and_then(|path| say(&path)).map(|()| true)
+        }
+        ["api-coverage"] => {
+            let tree = files::Tree::read(&root());
+            tree.and_then(|tree| coverage::write(&root(), &tree)).and_then(|path| say(&path)).map(|()| true)
         }
         _ => say(USAGE).map(|()| false),
     };

@@ -2,6 +2,7 @@
 
 mod allow;
 mod bans;
+mod coverage;
 mod crates;
 mod docs;
 mod length;
@@ -39,6 +40,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Violation> {
     let mut found = Vec::new();
     crates::check(tree, &mut found);
     docs::check(tree, &mut found);
+    coverage::check(tree, &mut found);
     for file in &tree.files {
         length::check(file, &mut found);
         words::check(file, &mut found);

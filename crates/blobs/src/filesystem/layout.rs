@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use haven_oci::{Algorithm, Digest};
 
 use crate::error::{Error, Kind, Result};
+use crate::store::Space;
 use crate::upload::check_id;
 
 const DIRECTORY_MODE: u32 = 0o750;
@@ -56,6 +57,14 @@ impl Layout {
         let written = io::Write::write_all(&mut file, b"probe").and_then(|()| file.metadata()?.modified());
         fs::remove_file(path)?;
         written
+    }
+
+    /// The room of the file system, and what of it is left to those who are not root.
+    pub(super) fn space(&self) -> Result<Space> {
+        let found = rustix::fs::statvfs(&self.blobs);
+        let found = found.map_err(|error| Error::io("room of the blob folder", error.into()))?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Space { total: bytes(found.f_blocks), free: bytes(found.f_bavail) })
     }
 
     /// A new file beside the uploads, on the file system of the blobs.

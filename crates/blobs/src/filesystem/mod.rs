@@ -24,7 +24,7 @@ use haven_oci::{Algorithm, Digest};
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::error::{Error, Kind, Result};
-use crate::store::{BlobStore, ByteStream, Stored};
+use crate::store::{BlobStore, ByteStream, Space, Stored};
 use crate::upload::Upload;
 use layout::Layout;
 
@@ -111,6 +111,10 @@ impl BlobStore for Filesystem {
         let probe =
             |layout: &Layout| layout.probe().map_err(|error| Error::io("write to the blob folder", error));
         self.with_layout(probe).await.map(drop)
+    }
+
+    async fn space(&self) -> Result<Option<Space>> {
+        self.with_layout(|layout| layout.space().map(Some)).await
     }
 }
 

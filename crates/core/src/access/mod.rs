@@ -19,6 +19,9 @@ use crate::{App, Code, Error, Result};
 use haven_oci::ProjectName;
 use permissions::Push;
 
+/// The name that is kept with what is done at the machine itself.
+const OPERATOR: &str = "operator";
+
 /// Asks for one permission on a project given by name.
 ///
 /// # Errors
@@ -112,6 +115,11 @@ pub fn require_system(caller: &Caller) -> Result<SystemGrant> {
         Caller::Person(person) => Err(Error::new(Code::Forbidden, person.username.clone())),
         Caller::Anonymous | Caller::Token(_) => Err(caller.refusal()),
     }
+}
+
+/// The person at the machine: whoever can run the program on its own database may do everything with it anyway.
+pub fn operator() -> SystemGrant {
+    SystemGrant::new(OPERATOR.into())
 }
 
 /// Asks to list the repositories of all projects. A token that an administrator fetched for it will do.

@@ -2,9 +2,10 @@
 
 use super::sql;
 use crate::access::{Grant, permissions::DeleteArtifact};
-use crate::{App, Code, Error, Result};
+use crate::{App, Code, Error, Result, registry};
 use haven_db::{Timestamp, Tx, params};
 use haven_oci::{Digest, Reference, RepositoryName, TagName};
+use std::collections::BTreeSet;
 
 /// Deletes the artifact that a tag or digest names, with all its tags, what hangs on it, and the children that nothing
 /// else holds.
@@ -29,7 +30,8 @@ pub async fn delete_artifact(
             None => None,
         },
     };
-    remove_artifact(&mut tx, id, artifact.ok_or_else(unknown)?, now).await?;
+    let freed = remove_artifact(&mut tx, id, artifact.ok_or_else(unknown)?, now).await?;
+    registry::unlink(&mut tx, grant.project.id, &freed).await?;
     Ok(tx.commit().await?)
 }
 
@@ -45,7 +47,7 @@ pub(crate) async fn remove_tag(tx: &mut Tx, repository: i64, tag: &TagName) -> R
     Ok(row.map(|row| row.get(0)).transpose()?)
 }
 
-/// Removes an artifact and everything that is there only for it.
+/// Removes an artifact and everything that is there only for it; returns the digests that it needed.
 ///
 /// # Errors
 /// `Referenced` when an index contains it.
@@ -54,10 +56,11 @@ pub(crate) async fn remove_artifact(
     repository: i64,
     artifact: i64,
     now: Timestamp,
-) -> Result<()> {
+) -> Result<BTreeSet<String>> {
     if tx.query_opt(sql::PARENTS, params![artifact]).await?.is_some() {
         return Err(Error::new(Code::Referenced, "the deleting artifact is referenced by others"));
     }
+    let mut freed = BTreeSet::new();
     let mut change = 0i64;
     let mut doomed = vec![artifact];
     while let Some(next) = doomed.pop() {
@@ -72,6 +75,9 @@ pub(crate) async fn remove_artifact(
         for statement in sql::DELETE_ARTIFACT {
             tx.execute(statement, params![next]).await?;
         }
+        for row in tx.query(sql::DELETE_NEEDS, params![next]).await? {
+            freed.insert(row.get(0)?);
+        }
         // An accessory of two subjects may have gone with the other one.
         if let Some(row) = tx.query_opt(sql::DELETE_ARTIFACT_ROW, params![next]).await? {
             change -= i64::from(row.get::<bool>(0)?);
@@ -84,5 +90,5 @@ pub(crate) async fn remove_artifact(
         }
     }
     tx.execute(sql::COUNT_ARTIFACTS, params![repository, change, now]).await?;
-    Ok(())
+    Ok(freed)
 }

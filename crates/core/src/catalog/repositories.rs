@@ -5,10 +5,11 @@ use crate::access::{
     Caller, Grant,
     permissions::{DeleteRepository, ListRepositories, ReadRepository, UpdateRepository},
 };
-use crate::{App, Error, Result};
+use crate::{App, Error, Result, registry};
 use haven_db::list::{Column, Kind, Query, Select};
 use haven_db::{Timestamp, params};
 use haven_oci::RepositoryName;
+use std::collections::BTreeSet;
 
 /// A repository as lists show it.
 #[derive(Clone, Debug)]
@@ -121,15 +122,17 @@ pub async fn delete_repository(
     let mut tx = app.db.begin().await?;
     let locked = super::lock_repository(&mut tx, grant.project.id, name, now).await?;
     let id = locked.ok_or_else(|| unknown(name))?;
+    let mut freed = BTreeSet::new();
     loop {
         let artifacts = tx.query(sql::ARTIFACTS_IN, params![id]).await?;
         if artifacts.is_empty() {
             break;
         }
         for row in artifacts {
-            super::remove_artifact(&mut tx, id, row.get(0)?, now).await?;
+            freed.append(&mut super::remove_artifact(&mut tx, id, row.get(0)?, now).await?);
         }
     }
     tx.execute(sql::DELETE_REPOSITORY, params![id]).await?;
+    registry::unlink(&mut tx, grant.project.id, &freed).await?;
     Ok(tx.commit().await?)
 }

@@ -103,13 +103,14 @@ pub(super) const ORPHANED: &str = "SELECT a.id FROM artifact a WHERE a.id = $1
 pub(super) const ACCESSORIES_ON: &str = "SELECT artifact_id FROM accessory WHERE subject_artifact_id = $1";
 
 /// In the order that keys between the tables allow.
-pub(super) const DELETE_ARTIFACT: [&str; 5] = [
+pub(super) const DELETE_ARTIFACT: [&str; 4] = [
     "DELETE FROM tag WHERE artifact_id = $1",
     "DELETE FROM artifact_reference WHERE parent_id = $1",
     "DELETE FROM accessory WHERE artifact_id = $1",
-    "DELETE FROM artifact_blob WHERE artifact_id = $1",
     "UPDATE accessory SET subject_artifact_id = NULL WHERE subject_artifact_id = $1",
 ];
+
+pub(super) const DELETE_NEEDS: &str = "DELETE FROM artifact_blob WHERE artifact_id = $1 RETURNING digest";
 
 pub(super) const DELETE_ARTIFACT_ROW: &str = "DELETE FROM artifact WHERE id = $1 RETURNING listed";
 

@@ -2,7 +2,8 @@
 
 use super::sql;
 use crate::access::{Caller, Role, require_person};
-use crate::{App, Code, Error, Result, settings};
+use crate::settings::{self, Values};
+use crate::{App, Code, Error, Result, quota};
 use haven_db::params;
 use haven_oci::ProjectName;
 use std::collections::BTreeMap;
@@ -30,8 +31,6 @@ const METADATA: [&str; 7] = [
     "reuse_sys_cve_allowlist",
 ];
 
-const MAX_STORAGE_LIMIT: i64 = 1024 << 40;
-
 /// Makes a project that its creator administers, and returns its id.
 ///
 /// # Errors
@@ -50,7 +49,10 @@ pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<i64> 
         Error::bad_request("project name is not in lower case or contains illegal characters")
     })?;
     let public = is_public(&new)?;
-    check_limit(&new)?;
+    if new.metadata.get("retention_id").is_some_and(|value| !value.is_empty()) {
+        return Err(Error::bad_request("metadata.retention_id cannot be set"));
+    }
+    let limit = limit(&new, owner.sysadmin, &settings)?;
 
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
@@ -63,6 +65,7 @@ pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<i64> 
         tx.execute(sql::INSERT_METADATA, params![id, key.as_str(), value.as_str()]).await?;
     }
     tx.execute(sql::INSERT_MEMBER, params![id, owner.id, Role::ProjectAdmin.id(), now]).await?;
+    quota::open(&mut tx, id, limit, now).await?;
     tx.commit().await?;
     Ok(id)
 }
@@ -86,14 +89,10 @@ fn is_public(new: &NewProject) -> Result<bool> {
     }
 }
 
-fn check_limit(new: &NewProject) -> Result<()> {
-    if new.metadata.get("retention_id").is_some_and(|value| !value.is_empty()) {
-        return Err(Error::bad_request("metadata.retention_id cannot be set"));
-    }
-    match new.storage_limit {
-        None | Some(-1..=MAX_STORAGE_LIMIT) => Ok(()),
-        Some(limit) => {
-            Err(Error::bad_request(format!("invalid non-positive value for quota limit, value={limit}")))
-        }
+/// The bytes that the project may store. Only an administrator chooses; what others get is a setting.
+fn limit(new: &NewProject, sysadmin: bool, settings: &Values) -> Result<i64> {
+    match new.storage_limit.filter(|limit| *limit != 0 && sysadmin && settings.quota_per_project_enable) {
+        Some(limit) => quota::check_limit(limit).map(|()| limit),
+        None => Ok(settings.storage_per_project),
     }
 }

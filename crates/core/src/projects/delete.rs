@@ -2,7 +2,7 @@
 
 use super::sql;
 use crate::access::{Grant, permissions::DeleteProject};
-use crate::{App, Code, Error, Result};
+use crate::{App, Code, Error, Result, quota};
 use haven_db::params;
 
 /// Why a project with content stays.
@@ -34,5 +34,6 @@ pub async fn delete(app: &App, grant: &Grant<DeleteProject>) -> Result<()> {
     }
     tx.execute(sql::DELETE_MEMBERS, params![id]).await?;
     tx.execute(sql::DELETE_BLOBS, params![id]).await?;
+    quota::close(&mut tx, id).await?;
     Ok(tx.commit().await?)
 }

@@ -10,7 +10,8 @@ pub use delete::{NOT_EMPTY, deletable, delete};
 pub use list::{Detail, Visible, details, exists, list, parse_name};
 
 use crate::access::{Caller, Grant, Person, Role, permissions::ReadProject};
-use crate::{App, Result};
+use crate::quota::{self, Usage};
+use crate::{App, Result, settings};
 use haven_db::{Timestamp, params};
 use haven_oci::ProjectName;
 
@@ -31,6 +32,8 @@ pub struct Summary {
     pub repositories: i64,
     /// Members by role: admin, maintainer, developer, guest, limited guest. None when the caller may not see members.
     pub members: Option<[i64; 5]>,
+    /// What it may store and stores. None when the caller may not see it, or quotas are off.
+    pub quota: Option<Usage>,
 }
 
 /// The project of that name, deleted ones excepted.
@@ -86,7 +89,13 @@ pub async fn summary(app: &App, caller: &Caller, grant: &Grant<ReadProject>) -> 
         }
         members = Some(counts);
     }
-    Ok(Summary { repositories, members })
+    let mut usage = None;
+    if may(app, caller, &grant.project, Resource::Quota, Action::Read).await?
+        && settings::get(app).await?.quota_per_project_enable
+    {
+        usage = quota::usage(app, grant.project.id).await?;
+    }
+    Ok(Summary { repositories, members, quota: usage })
 }
 
 fn person(caller: &Caller) -> Option<&Person> {

@@ -5,7 +5,7 @@ use crate::access::{
     Grant,
     permissions::{DeleteRepository, Pull},
 };
-use crate::{App, Code, Error, Result};
+use crate::{App, Code, Error, Result, quota};
 use haven_blobs::ByteStream;
 use haven_db::params;
 use haven_oci::Digest;
@@ -62,13 +62,18 @@ pub async fn link(app: &App, _grant: &Grant<Pull>, blob: &Blob) -> Option<String
 /// `BlobUnknown` when the project does not have it; `MethodNotAllowed` while an artifact of the project needs it.
 pub async fn delete(app: &App, grant: &Grant<DeleteRepository>, digest: &Digest) -> Result<()> {
     let needed = || Error::new(Code::MethodNotAllowed, "the blob belongs to an artifact of the project");
-    match app.db.execute(sql::UNLINK_BLOB, params![grant.project.id, digest.as_str()]).await {
-        Ok(0) => {}
-        Ok(_) => return Ok(()),
+    let mut tx = app.db.begin().await?;
+    match tx.query_opt(sql::UNLINK_BLOB, params![grant.project.id, digest.as_str()]).await {
+        Ok(None) => {}
+        Ok(Some(row)) => {
+            quota::release(&mut tx, grant.project.id, row.get(0)?).await?;
+            return Ok(tx.commit().await?);
+        }
         // A push came between the statement's look and its end.
         Err(error) if error.kind == haven_db::Kind::ForeignKey => return Err(needed()),
         Err(error) => return Err(error.into()),
     }
+    drop(tx);
     match app.db.query_opt(sql::BLOB, params![grant.project.id, digest.as_str()]).await? {
         Some(_) => Err(needed()),
         None => Err(unknown(digest)),

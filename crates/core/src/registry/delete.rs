@@ -28,7 +28,8 @@ pub async fn delete(
         }
         Reference::Digest(digest) => {
             let artifact = catalog::artifact_by_digest(&mut tx, id, digest).await?.ok_or_else(unknown)?;
-            catalog::remove_artifact(&mut tx, id, artifact, now).await?;
+            let freed = catalog::remove_artifact(&mut tx, id, artifact, now).await?;
+            super::unlink(&mut tx, grant.project.id, &freed).await?;
         }
     }
     Ok(tx.commit().await?)

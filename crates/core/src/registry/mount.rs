@@ -1,8 +1,9 @@
 //! Cross-repository mounts: a blob that one project has becomes another's, without its bytes passing again.
 
+use super::links::link;
 use super::{blobs::Blob, sql};
 use crate::access::{self, Action, Caller, Grant, Resource, permissions::Push};
-use crate::{App, Result, projects};
+use crate::{App, Error, Result, projects, quota};
 use haven_db::params;
 use haven_oci::{Digest, RepositoryName};
 
@@ -10,7 +11,7 @@ use haven_oci::{Digest, RepositoryName};
 /// pull. None when there is nothing to mount: the client then uploads.
 ///
 /// # Errors
-/// When the database fails.
+/// `Denied` when the project may not store so much.
 pub async fn mount(
     app: &App,
     caller: &Caller,
@@ -29,11 +30,14 @@ pub async fn mount(
         }
     }
     let Some(blob) = source else { return Ok(None) };
+    let limits = quota::limits(app).await?;
     let mut tx = app.db.begin().await?;
-    tx.execute(sql::LINK_BLOB, params![grant.project.id, digest.as_str(), app.clock.now()]).await?;
+    let size = i64::try_from(blob.size).map_err(|error| Error::internal("blob size").because(error))?;
+    let added = link(&mut tx, grant.project.id, digest, size, app.clock.now()).await?;
     if tx.query_opt(sql::LIVE_PROJECT, params![grant.project.id]).await?.is_none() {
         return Ok(None);
     }
+    quota::charge(&mut tx, limits, grant.project.id, added).await?;
     tx.commit().await?;
     Ok(Some(blob))
 }

@@ -3,11 +3,12 @@
 //! Everything it means happens in one transaction: the repository, the manifest's bytes, the artifact with what it
 //! refers to, the tag, and its place under a subject.
 
+use super::links::link;
 use super::removal::watch;
 use super::sql;
 use crate::access::{Grant, permissions::Push};
 use crate::catalog::{self, Class, NewArtifact};
-use crate::{App, Code, Error, Result};
+use crate::{App, Code, Error, Result, quota};
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use haven_db::params;
@@ -29,7 +30,8 @@ pub struct Pushed {
 ///
 /// # Errors
 /// `TooLarge`, `ManifestInvalid`, `DigestInvalid`, `ManifestBlobUnknown` for what the repository does not have,
-/// `SizeInvalid` when a descriptor's size is not that of its blob. Nothing is stored then.
+/// `SizeInvalid` when a descriptor's size is not that of its blob, `Denied` when the project may not store so much.
+/// Nothing is stored then.
 pub async fn push(
     app: &App,
     grant: &Grant<Push>,
@@ -52,6 +54,7 @@ pub async fn push(
     let now = app.clock.now();
     let watch = watch(&app.db, &digest, now).await?;
     app.blobs.put(&digest, content.clone()).await?;
+    let limits = quota::limits(app).await?;
     let mut tx = app.db.begin().await?;
     let repository_id = catalog::open_repository(&mut tx, grant.project.id, repository, now).await?;
     if tx.query_opt(sql::LIVE_PROJECT, params![grant.project.id]).await?.is_none() {
@@ -63,7 +66,7 @@ pub async fn push(
     tx.execute(sql::INSERT_MANIFEST, params![digest.as_str(), content.to_vec()]).await?;
     tx.execute(sql::INSERT_BLOB, params![digest.as_str(), size, now]).await?;
     watch.check(&mut tx).await?;
-    tx.execute(sql::LINK_BLOB, params![grant.project.id, digest.as_str(), now]).await?;
+    let added = link(&mut tx, grant.project.id, &digest, size, now).await?;
     let new = NewArtifact {
         project_id: grant.project.id,
         repository_id,
@@ -82,6 +85,7 @@ pub async fn push(
     }
     catalog::attach(&mut tx, &new, artifact, tag, now).await?;
     catalog::relist(&mut tx, repository_id, artifact, &children, now).await?;
+    quota::charge(&mut tx, limits, grant.project.id, added).await?;
     tx.commit().await?;
     Ok(Pushed { digest, subject: manifest.subject.map(|subject| subject.digest) })
 }

@@ -3,6 +3,7 @@
 //! Its bytes are stored under their digest at once, without a file of the session and without a claim. The transaction
 //! that records the blob takes the session only if nothing has come to it and nobody is writing.
 
+use super::links::admit;
 use super::removal::watch;
 use super::uploads::{Chunk, record, unknown};
 use super::{sql, uploads};
@@ -42,6 +43,7 @@ pub(super) async fn collect(mut chunk: Chunk) -> Result<Bytes, Chunk> {
 /// Makes the bytes the blob `digest` and ends the session.
 pub(super) async fn finish(app: &App, project: i64, id: &str, digest: &Digest, bytes: Bytes) -> Result<u64> {
     let size = bytes.len() as u64;
+    admit(app, project, digest, size).await?;
     let watch = watch(&app.db, digest, app.clock.now()).await?;
     match app.blobs.put(digest, bytes).await {
         Err(error) if error.kind == haven_blobs::Kind::DigestMismatch => {

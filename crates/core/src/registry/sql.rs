@@ -45,6 +45,20 @@ pub(super) const LINK_BLOB: &str =
     "INSERT INTO project_blob (project_id, digest, created_at) VALUES ($1, $2, $3)
     ON CONFLICT (project_id, digest) DO NOTHING";
 
+/// Conflicts with the keys that [`catalog`](crate::catalog) takes on a link when it records that an artifact needs it.
+pub(super) const HOLD_LINKS: &str = "SELECT digest FROM project_blob
+    WHERE digest IN ({list}) AND project_id = {next} ORDER BY digest FOR UPDATE";
+
+/// The sizes of those that no artifact of the project needs.
+pub(super) const UNUSED_LINKS: &str = "SELECT b.size FROM project_blob l JOIN blob b ON b.digest = l.digest
+    WHERE l.digest IN ({list}) AND l.project_id = {next} AND NOT EXISTS (SELECT 1 FROM artifact_blob u
+        WHERE u.project_id = l.project_id AND u.digest = l.digest)";
+
+pub(super) const UNLINK_BLOBS: &str =
+    "DELETE FROM project_blob WHERE digest IN ({list}) AND project_id = {next}
+    AND NOT EXISTS (SELECT 1 FROM artifact_blob u
+        WHERE u.project_id = project_blob.project_id AND u.digest = project_blob.digest)";
+
 pub(super) const BLOB: &str = "SELECT b.size FROM project_blob l JOIN blob b ON b.digest = l.digest
     WHERE l.project_id = $1 AND l.digest = $2 AND NOT b.lost";
 
@@ -58,7 +72,8 @@ pub(super) const PROJECTS_WITH_BLOB: &str = "SELECT p.id FROM project_blob l
 
 /// A blob that an artifact of the project still needs stays linked.
 pub(super) const UNLINK_BLOB: &str = "DELETE FROM project_blob WHERE project_id = $1 AND digest = $2
-    AND NOT EXISTS (SELECT 1 FROM artifact_blob u WHERE u.project_id = $1 AND u.digest = $2)";
+    AND NOT EXISTS (SELECT 1 FROM artifact_blob u WHERE u.project_id = $1 AND u.digest = $2)
+    RETURNING (SELECT b.size FROM blob b WHERE b.digest = project_blob.digest)";
 
 /// Asked after a row that refers to the project was written: PostgreSQL then holds its key, so a deletion of the project
 /// either is seen here or sees that row.

@@ -4,13 +4,14 @@
 //! request writes at a time: it claims the row with a lease and renews it while bytes flow. Bytes pass outside any
 //! transaction, in a task of their own, so that what a vanished client left behind is still recorded.
 
+use super::links::{admit, link};
 use super::removal::{Watch, watch};
 use super::{short, sql};
 use crate::access::{
     Grant,
     permissions::{Pull, Push},
 };
-use crate::{App, Code, Error, Result};
+use crate::{App, Code, Error, Result, quota};
 use haven_blobs::{ByteStream, Upload};
 use haven_db::{Row, Timestamp, Value, params};
 use haven_oci::{Algorithm, Digest, RepositoryName};
@@ -50,13 +51,14 @@ pub(super) fn busy() -> Error {
 /// Opens a session.
 ///
 /// # Errors
-/// When database or storage fail.
+/// `Denied` when the project stores more than it may, and when database or storage fail.
 pub async fn start(
     app: &App,
     grant: &Grant<Push>,
     repository: &RepositoryName,
     algorithm: Algorithm,
 ) -> Result<Session> {
+    quota::check(app, grant).await?;
     let id = uuid::Uuid::new_v4().to_string();
     let upload = app.blobs.begin(&id, algorithm).await?;
     let row = params![
@@ -122,7 +124,8 @@ pub async fn append(
 /// Adds the last bytes, checks the digest and links the blob to the project.
 ///
 /// # Errors
-/// As [`append`]; `DigestInvalid` when the content is another, and then the session is gone.
+/// As [`append`]; `DigestInvalid` when the content is another, and then the session is gone; `Denied` when the project may
+/// not store so much.
 pub async fn finish(
     app: &Arc<App>,
     grant: &Grant<Push>,
@@ -266,6 +269,7 @@ impl Claim {
         let watch = watch(&app.db, digest, app.clock.now()).await?;
         // Bytes that are gone may have become the blob just before a crash, and then the commit still succeeds.
         self.append(app, chunk).await?;
+        admit(app, project, digest, self.upload.size).await?;
         let commit = app.blobs.commit(self.upload.clone(), digest);
         let size = match renewing(app, &self.id, &self.lease, commit).await? {
             Err(error) if error.kind == haven_blobs::Kind::NotFound => return Err(unknown().because(error)),
@@ -302,6 +306,7 @@ pub(super) async fn record(
     watch: &Watch,
     size: u64,
 ) -> Result<()> {
+    let limits = quota::limits(app).await?;
     let (digest, now) = (watch.digest(), app.clock.now());
     let mut tx = app.db.begin().await?;
     // Cancelled or taken over meanwhile: then it is not ours to finish.
@@ -310,10 +315,11 @@ pub(super) async fn record(
     }
     tx.execute(sql::INSERT_BLOB, params![digest.as_str(), to_i64(size)?, now]).await?;
     watch.check(&mut tx).await?;
-    tx.execute(sql::LINK_BLOB, params![project, digest.as_str(), now]).await?;
+    let added = link(&mut tx, project, digest, to_i64(size)?, now).await?;
     if tx.query_opt(sql::LIVE_PROJECT, params![project]).await?.is_none() {
         return Err(unknown());
     }
+    quota::charge(&mut tx, limits, project, added).await?;
     Ok(tx.commit().await?)
 }
 

@@ -1,59 +1,32 @@
 //! Settings that administrators change while Haven runs. Owns `setting`.
 //!
 //! Values are rows; a process may answer from what it read up to three seconds ago, and at once from what it wrote.
+//! Secrets among them are encrypted with the installation's key.
 
+mod change;
+mod items;
+mod shape;
 mod sql;
+#[cfg(test)]
+mod tests;
+
+pub use change::Change;
+pub use items::{Hidden, ITEMS, Values};
+pub use shape::{Item, Shape};
 
 use crate::access::SystemGrant;
 use crate::{App, Code, Error, Result};
-use haven_db::params;
+use haven_db::{Row, params};
 use moka::sync::Cache;
-use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpStream;
 
-/// The settings in force.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Values {
-    /// Nothing may be changed by anybody, pushes included.
-    pub read_only: bool,
-    /// Minutes that a token of the token service holds.
-    pub token_expiration: i64,
-    /// `everyone` or `adminonly`.
-    pub project_creation_restriction: String,
-    /// Shown by the portal; not interpreted here.
-    pub banner_message: String,
-}
-
-impl Default for Values {
-    fn default() -> Self {
-        Self {
-            read_only: false,
-            token_expiration: 30,
-            project_creation_restriction: "everyone".into(),
-            banner_message: String::new(),
-        }
-    }
-}
-
-/// A change: only what is given changes. As JSON, null counts as absent.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Change {
-    pub read_only: Option<bool>,
-    pub token_expiration: Option<i64>,
-    pub project_creation_restriction: Option<String>,
-    pub banner_message: Option<String>,
-}
-
-impl Change {
-    /// The names that a change may hold.
-    pub const NAMES: [&str; 4] =
-        ["read_only", "token_expiration", "project_creation_restriction", "banner_message"];
-}
+/// Within this the server that audit records are to be sent to must take a connection.
+const REACHABLE: Duration = Duration::from_secs(5);
 
 /// What the configuration says of settings.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Configured {
     /// In force until somebody changes them.
     pub defaults: Values,
@@ -71,15 +44,34 @@ impl Settings {
     /// # Errors
     /// `BadRequest` when the configuration overwrites a setting with a value out of its range.
     pub(crate) fn new(configured: Configured) -> Result<Self> {
-        checked(configured.overwrite.clone().unwrap_or_default())?;
+        let mut values = configured.defaults.clone();
+        overlay(&mut values, &configured)?;
+        if configured.overwrite.is_some() {
+            change::agree(&values)?;
+        }
         let recent = Cache::builder().max_capacity(1).time_to_live(Duration::from_secs(3)).build();
         Ok(Self { configured, recent })
     }
 }
 
+fn overlay(values: &mut Values, configured: &Configured) -> Result<()> {
+    for (item, text) in configured.overwrite.clone().unwrap_or_default().texts()? {
+        values.put(item.name, &text);
+    }
+    Ok(())
+}
+
 /// Whether settings can be changed, or the configuration has the last word.
 pub fn editable(app: &App) -> bool {
     app.settings.configured.overwrite.is_none()
+}
+
+/// Whether the way of logging in can be changed: not once there are people who logged in by another.
+///
+/// # Errors
+/// When the database fails.
+pub async fn mode_editable(app: &App) -> Result<bool> {
+    Ok(editable(app) && app.db.query_opt(sql::PEOPLE, params![]).await?.is_none())
 }
 
 /// The settings in force, at most three seconds old.
@@ -90,72 +82,67 @@ pub async fn get(app: &App) -> Result<Arc<Values>> {
     if let Some(values) = app.settings.recent.get(&()) {
         return Ok(values);
     }
-    let mut values = app.settings.configured.defaults.clone();
-    for row in app.db.query(sql::ALL, params![]).await? {
-        let (name, value): (String, String) = (row.get(0)?, row.get(1)?);
-        put(&mut values, &name, value);
-    }
-    for (name, value) in checked(app.settings.configured.overwrite.clone().unwrap_or_default())? {
-        put(&mut values, name, value);
-    }
+    let rows = app.db.query(sql::ALL, params![]).await?;
+    let mut values = from_rows(app, &rows)?;
+    overlay(&mut values, &app.settings.configured)?;
     let values = Arc::new(values);
     app.settings.recent.insert((), Arc::clone(&values));
     Ok(values)
 }
 
-/// A row of a version that knows more settings is none of ours.
-fn put(values: &mut Values, name: &str, value: String) {
-    match name {
-        "read_only" => values.read_only = value == "true",
-        "token_expiration" => values.token_expiration = value.parse().unwrap_or(values.token_expiration),
-        "project_creation_restriction" => values.project_creation_restriction = value,
-        "banner_message" => values.banner_message = value,
-        _ => {}
+fn from_rows(app: &App, rows: &[Row]) -> Result<Values> {
+    let mut values = app.settings.configured.defaults.clone();
+    for row in rows {
+        let (name, mut text): (String, String) = (row.get(0)?, row.get(1)?);
+        if ITEMS.iter().any(|item| item.name == name && item.shape == Shape::Secret) {
+            text = app.vault.open_text(&text)?;
+        }
+        values.put(&name, &text);
     }
+    Ok(values)
 }
 
 /// Changes settings, all or none.
 ///
 /// # Errors
-/// `BadRequest` for a value out of its range, `Forbidden` when the configuration has the last word.
+/// `BadRequest` for a value out of its range or one that does not agree with the others, `Forbidden` when the
+/// configuration has the last word.
 pub async fn set(app: &App, _grant: &SystemGrant, change: Change) -> Result<()> {
     if !editable(app) {
         let text = "current config is init by env variable: CONFIG_OVERWRITE_JSON, it cannot be updated";
         return Err(Error::new(Code::Forbidden, text));
     }
-    let rows = checked(change)?;
+    let changes = change.texts()?;
+    for (item, text) in &changes {
+        if item.shape == Shape::Endpoint && !text.is_empty() {
+            reachable(text).await?;
+        }
+    }
     let mut tx = app.db.begin().await?;
-    for (name, value) in rows {
-        tx.execute(sql::PUT, params![name, value]).await?;
+    let before = from_rows(app, &tx.query(sql::ALL, params![]).await?)?;
+    let mut after = before.clone();
+    for (item, text) in &changes {
+        after.put(item.name, text);
+        let stored = if item.shape == Shape::Secret { app.vault.seal_text(text)? } else { text.clone() };
+        tx.execute(sql::PUT, params![item.name, stored]).await?;
+    }
+    change::agree(&after)?;
+    if before.auth_mode != after.auth_mode && tx.query_opt(sql::PEOPLE, params![]).await?.is_some() {
+        return Err(Error::bad_request(
+            "bad request: the auth mode cannot be modified as new users have been inserted into database",
+        ));
     }
     tx.commit().await?;
     app.settings.recent.invalidate_all();
     Ok(())
 }
 
-fn checked(change: Change) -> Result<Vec<(&'static str, String)>> {
-    let mut rows = Vec::new();
-    if let Some(value) = change.read_only {
-        rows.push(("read_only", value.to_string()));
+/// Whether something at `endpoint` takes connections.
+async fn reachable(endpoint: &str) -> Result<()> {
+    match tokio::time::timeout(REACHABLE, TcpStream::connect(endpoint)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(Error::bad_request(format!(
+            "bad request: {endpoint} of audit_log_forward_endpoint does not answer"
+        ))),
     }
-    if let Some(value) = change.token_expiration {
-        if !(1..=9_999_999_999).contains(&value) {
-            return Err(Error::bad_request(format!(
-                "bad request: item name token_expiration: {value} is out of range"
-            )));
-        }
-        rows.push(("token_expiration", value.to_string()));
-    }
-    if let Some(value) = change.project_creation_restriction {
-        if !matches!(value.as_str(), "everyone" | "adminonly") {
-            return Err(Error::bad_request(
-                "bad request: item name project_creation_restriction: it is either everyone or adminonly",
-            ));
-        }
-        rows.push(("project_creation_restriction", value));
-    }
-    if let Some(value) = change.banner_message {
-        rows.push(("banner_message", value));
-    }
-    Ok(rows)
 }

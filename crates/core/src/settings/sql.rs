@@ -4,3 +4,6 @@ pub(super) const ALL: &str = "SELECT name, value FROM setting";
 
 pub(super) const PUT: &str = "INSERT INTO setting (name, value) VALUES ($1, $2)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+/// Anybody but the two accounts that the schema brings.
+pub(super) const PEOPLE: &str = "SELECT id FROM user_account WHERE id > 2 AND deleted_at IS NULL LIMIT 1";

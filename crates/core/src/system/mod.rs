@@ -1,6 +1,8 @@
 //! What the installation tells about itself: health and versions.
 
+use crate::access::SystemGrant;
 use crate::{App, Result};
+use haven_blobs::Space;
 use moka::sync::Cache;
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -70,6 +72,14 @@ where
         Err(_) => tracing::warn!(seconds = PATIENCE.as_secs(), "{what} in time"),
     }
     Some(format!("failed to check health: {what}"))
+}
+
+/// How much room the storage has; none where that cannot be said, as in a bucket.
+///
+/// # Errors
+/// When the storage fails.
+pub async fn volumes(app: &App, _grant: &SystemGrant) -> Result<Option<Space>> {
+    Ok(app.blobs.space().await?)
 }
 
 /// The storage back end's name, as `GET /systeminfo` tells it.

@@ -261,6 +261,7 @@ pub(super) const KEYS: &[Key] = &[
     used("haven.database.url", Kind::Secret),
     used("haven.database.max_connections", Kind::Int),
     used("haven.trusted_proxies", Kind::List),
+    used("haven.ca_certificate", Kind::Text),
     used("haven.redirect_networks", Kind::List),
     used("haven.log.format", Kind::Text),
     used("haven.limits.max_connections", Kind::Int),

@@ -71,6 +71,8 @@ pub struct Config {
     pub external_url: Option<ExternalUrl>,
     /// Peers whose forwarding headers are believed.
     pub trusted_proxies: Vec<Cidr>,
+    /// The file with the certificate of the authority that clients have to trust, PEM.
+    pub ca_certificate: Option<PathBuf>,
     /// The endpoint for Prometheus, if it is wanted.
     pub metrics: Option<Metrics>,
     /// The folder that holds everything not placed elsewhere.
@@ -153,6 +155,7 @@ fn check(
         external_url: network.external_url,
         trusted_proxies: network.trusted_proxies,
         metrics: network.metrics,
+        ca_certificate: settings.text("haven.ca_certificate").map(PathBuf::from),
         storage: storage::storage(&mut settings, env, &data_dir),
         redirects: storage::redirects(&mut settings),
         upload_purging: storage::upload_purging(&mut settings),

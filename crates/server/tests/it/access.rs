@@ -89,15 +89,20 @@ impl Who {
 /// One request of the REST API; in this order, for what is last takes away what the others ask about.
 type Operation = (&'static str, Needs, u16);
 
-const OPERATIONS: [Operation; 27] = [
+const OPERATIONS: [Operation; 32] = [
     ("getVersion", Nothing, 200),
     ("getOpenApi", Nothing, 200),
     ("getPing", Nothing, 200),
     ("getHealth", Nothing, 200),
     ("getSystemInfo", Nothing, 200),
     ("getCurrentUserInfo", Person, 200),
+    ("getVolumes", System, 200),
+    ("getCert", Nothing, 404),
     ("getConfigurations", System, 200),
     ("updateConfigurations", System, 200),
+    ("listQuotas", System, 200),
+    ("getQuota", System, 200),
+    ("updateQuota", System, 200),
     ("listProjects", Nothing, 200),
     ("headProject", Person, 200),
     ("createProject", Person, 201),
@@ -172,6 +177,7 @@ async fn ask(client: &Client, operation: &haven_web::kit::Operation, project: &s
         ("{repository_name}", "web"),
         ("{reference}", reference),
         ("{tag_name}", "old"),
+        ("{id}", "1"),
     ] {
         path = path.replace(hole, filling);
     }
@@ -184,6 +190,7 @@ async fn ask(client: &Client, operation: &haven_web::kit::Operation, project: &s
         }
         "createTag" => json!({ "name": "new" }),
         "updateRepository" => json!({ "description": "text" }),
+        "updateQuota" => json!({ "hard": { "storage": -1 } }),
         "updateConfigurations" => json!({ "banner_message": "text" }),
         _ => Value::Null,
     };

@@ -726,6 +726,9 @@ async fn a_blob_goes_only_when_nothing_needs_it_and_only_there() {
         }
         assert_eq!(told(&admin.delete(&format!("/v2/team/web/{layer}")).await), is(405, "UNSUPPORTED"));
         assert_eq!(admin.delete(&format!("/v2/team/web/manifests/{}", web.digest())).await.status, 202);
+        let gone = admin.head(&format!("/v2/team/web/{layer}")).await.status;
+        assert_eq!(gone, 404, "what the artifact alone needed went with it");
+        assert_eq!(admin.push_blob("team/web", &web.blobs[1]).await.status, 201);
         assert_eq!(told(&dev.delete(&format!("/v2/team/web/{layer}")).await), is(401, "UNAUTHORIZED"));
         assert_eq!(admin.delete(&format!("/v2/team/web/{layer}")).await.status, 202);
         assert_eq!(told(&admin.delete(&format!("/v2/team/web/{layer}")).await), is(404, "BLOB_UNKNOWN"));

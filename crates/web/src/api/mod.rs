@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod projects;
+mod quotas;
 mod repositories;
 mod settings;
 mod shapes;
@@ -22,6 +23,7 @@ pub(crate) fn routes() -> Routes<Web> {
         .merge(settings::routes())
         .merge(users::routes())
         .merge(projects::routes())
+        .merge(quotas::routes())
         .merge(repositories::routes())
         .merge(artifacts::routes())
         .merge(tags::routes())

@@ -128,6 +128,10 @@ async fn summary(
             shape.insert(name.into(), count.into());
         }
     }
+    if let Some(usage) = summary.quota {
+        let (hard, used) = (json!({ "storage": usage.hard }), json!({ "storage": usage.used }));
+        shape.insert("quota".into(), json!({ "hard": hard, "used": used }));
+    }
     Ok(Json(shape.into()))
 }
 

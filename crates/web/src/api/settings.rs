@@ -20,14 +20,12 @@ pub(super) fn routes() -> Routes<Web> {
 async fn get(State(web): State<Web>, Asked(caller): Asked) -> ApiResult<Json<Value>> {
     require_system(&caller)?;
     let values = settings::get(&web.app).await?;
-    let editable = settings::editable(&web.app);
-    Ok(Json(json!({
-        "auth_mode": { "value": "db_auth", "editable": false },
-        "banner_message": { "value": values.banner_message, "editable": editable },
-        "project_creation_restriction": { "value": values.project_creation_restriction, "editable": editable },
-        "read_only": { "value": values.read_only, "editable": editable },
-        "token_expiration": { "value": values.token_expiration, "editable": editable },
-    })))
+    let (editable, mode_editable) = (settings::editable(&web.app), settings::mode_editable(&web.app).await?);
+    let shown = settings::ITEMS.iter().filter(|item| item.shown).map(|item| {
+        let editable = if item.name == "auth_mode" { mode_editable } else { editable };
+        (item.name.to_owned(), json!({ "value": values.json(item.name), "editable": editable }))
+    });
+    Ok(Json(Value::Object(shown.collect())))
 }
 
 async fn put(

@@ -1,4 +1,4 @@
-//! `/ping`, `/health`, `/systeminfo`, `/openapi.json` and `/api/version`.
+//! `/ping`, `/health`, `/systeminfo` and what is below it, `/openapi.json` and `/api/version`.
 
 use crate::caller::Asked;
 use crate::conn::Origin;
@@ -6,8 +6,9 @@ use crate::kit::{ApiResult, Json, Routes};
 use crate::state::Web;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use haven_core::access::Caller;
-use haven_core::{settings, system};
+use haven_core::access::{Caller, require_system};
+use haven_core::{Error, settings, system};
+use http::header;
 use serde_json::{Value, json};
 
 pub(super) fn routes() -> Routes<Web> {
@@ -15,6 +16,8 @@ pub(super) fn routes() -> Routes<Web> {
         .get("getPing", "/ping", ping)
         .get("getHealth", "/health", health)
         .get("getSystemInfo", "/systeminfo", info)
+        .get("getVolumes", "/systeminfo/volumes", volumes)
+        .get("getCert", "/systeminfo/getcert", certificate)
         .get("getOpenApi", "/openapi.json", openapi)
 }
 
@@ -49,11 +52,11 @@ async fn health(State(web): State<Web>) -> ApiResult<Json<Value>> {
 async fn info(State(web): State<Web>, Asked(caller): Asked, origin: Origin) -> ApiResult<Json<Value>> {
     let settings = settings::get(&web.app).await?;
     let mut info = json!({
-        "auth_mode": "db_auth",
-        "primary_auth_mode": false,
-        "self_registration": false,
+        "auth_mode": settings.auth_mode,
+        "primary_auth_mode": settings.primary_auth_mode,
+        "self_registration": settings.self_registration,
         "banner_message": settings.banner_message,
-        "oidc_provider_name": "",
+        "oidc_provider_name": if settings.auth_mode == "oidc_auth" { &settings.oidc_name } else { "" },
     });
     if let (Caller::Person(_), Some(info)) = (&caller, info.as_object_mut()) {
         let host = origin.host.clone().unwrap_or_default();
@@ -64,11 +67,30 @@ async fn info(State(web): State<Web>, Asked(caller): Asked, origin: Origin) -> A
             "project_creation_restriction".into(),
             settings.project_creation_restriction.clone().into(),
         );
-        info.insert("has_ca_root".into(), false.into());
+        info.insert("has_ca_root".into(), web.ca_certificate.is_some().into());
         info.insert("harbor_version".into(), format!("v2.16.0-haven-{}", web.version).into());
         info.insert("registry_storage_provider_name".into(), system::storage_name(&web.app).into());
         info.insert("read_only".into(), settings.read_only.into());
-        info.insert("notification_enable".into(), false.into());
+        info.insert("notification_enable".into(), settings.notification_enable.into());
     }
     Ok(Json(info))
+}
+
+/// For administrators. A bucket has no end, and so no entry.
+async fn volumes(State(web): State<Web>, Asked(caller): Asked) -> ApiResult<Json<Value>> {
+    let grant = require_system(&caller)?;
+    let space = system::volumes(&web.app, &grant).await?;
+    let storage: Vec<Value> =
+        space.iter().map(|space| json!({ "total": space.total, "free": space.free })).collect();
+    Ok(Json(json!({ "storage": storage })))
+}
+
+/// For everybody: whoever has to trust the authority cannot have logged in yet.
+async fn certificate(State(web): State<Web>) -> ApiResult<Response> {
+    let pem = web.ca_certificate.clone().ok_or_else(|| Error::not_found("there is no certificate"))?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=ca.crt"),
+    ];
+    Ok((headers, pem).into_response())
 }

@@ -174,13 +174,16 @@ async fn a_summary_counts_what_the_caller_may_see() {
         app.member("open", "dot", Role::Developer).await;
         assert_eq!(app.admin().push("open/web", "v1", &image("one")).await.status, 201);
         let summary = format!("{PROJECTS}/open/summary");
+        let quota = app.admin().get(&summary).await.json()["quota"].clone();
+        assert_eq!(quota["hard"], json!({ "storage": -1 }));
+        assert!(quota["used"]["storage"].as_i64().unwrap() > 100, "{quota}");
         let all = json!({
             "repo_count": 1, "project_admin_count": 1, "developer_count": 2, "guest_count": 1,
-            "limited_guest_count": 1,
+            "limited_guest_count": 1, "quota": quota,
         });
         assert_eq!(app.admin().get(&summary).await.json(), all);
         assert_eq!(guest.get(&summary).await.json(), all);
-        assert_eq!(limited.get(&summary).await.json(), json!({ "repo_count": 1 }));
+        assert_eq!(limited.get(&summary).await.json(), json!({ "repo_count": 1, "quota": quota }));
         assert_eq!(app.anonymous().get(&summary).await.json(), json!({ "repo_count": 1 }));
     })
     .await;

@@ -79,7 +79,7 @@ async fn settings_change_as_far_as_they_are_given() {
         let (admin, settings) = (app.admin(), format!("{API}/configurations"));
         let value = |of: &Value, name: &str| of[name]["value"].clone();
         let before = admin.get(&settings).await.json();
-        assert_eq!(before["auth_mode"], json!({ "value": "db_auth", "editable": false }));
+        assert_eq!(before["auth_mode"], json!({ "value": "db_auth", "editable": true }));
         assert_eq!(before["token_expiration"], json!({ "value": 30, "editable": true }));
         assert_eq!((value(&before, "read_only"), value(&before, "banner_message")), (json!(false), json!("")));
         let change = json!({

@@ -1,0 +1,46 @@
+//! Which project has which blob, and what that means for its quota.
+
+use super::sql;
+use crate::{App, Error, Result, quota};
+use haven_db::list::{batches, in_list};
+use haven_db::{Timestamp, Tx, params};
+use haven_oci::Digest;
+use std::collections::BTreeSet;
+
+/// Gives a project a blob; returns the bytes that this adds to what it stores, none if it had the blob.
+pub(super) async fn link(
+    tx: &mut Tx,
+    project: i64,
+    digest: &Digest,
+    size: i64,
+    now: Timestamp,
+) -> Result<i64> {
+    let new = tx.execute(sql::LINK_BLOB, params![project, digest.as_str(), now]).await? > 0;
+    Ok(if new { size } else { 0 })
+}
+
+/// Takes from a project those of the blobs that none of its artifacts needs any more, and counts its use down.
+pub(crate) async fn unlink(tx: &mut Tx, project: i64, digests: &BTreeSet<String>) -> Result<()> {
+    let mut bytes = 0_i64;
+    for (marks, mut values) in batches(digests.iter().map(String::as_str)) {
+        values.push(project.into());
+        // A push that needs one of them now either is seen below or waits and finds it gone.
+        tx.query(&in_list(sql::HOLD_LINKS, &marks), &values).await?;
+        for row in tx.query(&in_list(sql::UNUSED_LINKS, &marks), &values).await? {
+            bytes = bytes.saturating_add(row.get(0)?);
+        }
+        tx.execute(&in_list(sql::UNLINK_BLOBS, &marks), &values).await?;
+    }
+    quota::release(tx, project, bytes).await
+}
+
+/// Refuses bytes that the project may not store, before they are put in place; those that it has cost nothing.
+pub(super) async fn admit(app: &App, project: i64, digest: &Digest, size: u64) -> Result<(), Error> {
+    match quota::admit(app, project, size).await {
+        Err(refusal) => match app.db.query_opt(sql::BLOB, params![project, digest.as_str()]).await? {
+            Some(_) => Ok(()),
+            None => Err(refusal),
+        },
+        admitted => admitted,
+    }
+}
