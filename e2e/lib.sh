@@ -336,3 +336,24 @@ add_member() {
   roles expect "$2 joins $1" admin POST "/projects/$1/members" \
     "{\"role_id\":$3,\"member_user\":{\"username\":\"$2\"}}"
 }
+
+# make_robot NAME PROJECT ACTION… : a robot of the project with these actions on its repositories. Sets ROBOT, its full name,
+# SECRET and ROBOT_ID.
+make_robot() {
+  local name=$1 project=$2 body made
+  shift 2
+  body=$(jq -cn --arg name "$name" --arg project "$project" '{name: $name, level: "project", duration: -1,
+    permissions: [{kind: "project", namespace: $project,
+      access: [$ARGS.positional[] | {resource: "repository", action: .}]}]}' --args "$@")
+  made=$(admin POST /robots "$body")
+  # shellcheck disable=SC2034 # read by the cases
+  ROBOT=$(jq -r .name <<<"$made") SECRET=$(jq -r .secret <<<"$made") ROBOT_ID=$(jq -r .id <<<"$made")
+  expect_eq "robot $name of $project is made" "robot\$$project+$name" "$ROBOT"
+}
+
+# change_robot JSON : changes members of the robot that was made last.
+change_robot() {
+  local now
+  now=$(admin GET "/robots/$ROBOT_ID" | jq -c --argjson change "$1" '. + $change')
+  expect "robot $ROBOT is changed" admin PUT "/robots/$ROBOT_ID" "$now"
+}

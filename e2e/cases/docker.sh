@@ -82,6 +82,29 @@ expect 'anybody pulls from a public project' docker pull "$REGISTRY/library/hell
 expect_fail 'nobody pulls from a private project' \
   'unauthorized to access repository: docker-team/app/web, action: pull|authentication required' docker pull "$image:v1"
 
+# Robots: log in with a name that has a dollar and a plus, and may what they were given.
+make_robot reads docker-team pull
+expect_out 'a robot logs in' 'Login Succeeded' login "$ROBOT" "$SECRET"
+docker rmi -f "$image:v1" >/dev/null
+expect 'a robot pulls' docker pull "$image:v1"
+expect_fail 'a robot that may pull does not push' \
+  'unauthorized to access repository: docker-team/app/web, action: push: unauthorized to access repository' \
+  docker push "$image:v1"
+change_robot '{"disable":true}'
+expect_fail 'a robot that is switched off' 'unauthorized: authentication required' login "$ROBOT" "$SECRET"
+make_robot writes docker-team push
+expect_out 'another robot logs in' 'Login Succeeded' login "$ROBOT" "$SECRET"
+docker tag "$image:v1" "$REGISTRY/docker-team/robots:v1"
+expect 'a robot pushes' docker push "$REGISTRY/docker-team/robots:v1"
+docker tag "$image:v1" "$REGISTRY/library/robots:v1"
+expect_fail 'not to another project' \
+  'unauthorized to access repository: library/robots, action: push: unauthorized to access repository' \
+  docker push "$REGISTRY/library/robots:v1"
+expect 'its secret is changed' admin PATCH "/robots/$ROBOT_ID" '{"secret":"Chosen-by-me-1"}'
+expect_fail 'the old one is refused' 'unauthorized: authentication required' login "$ROBOT" "$SECRET"
+expect_out 'the new one is taken' 'Login Succeeded' login "$ROBOT" Chosen-by-me-1
+docker logout "$REGISTRY" >/dev/null
+
 roles expect 'a developer logs in' login docker-dev "$USER_PASSWORD"
 docker tag "$REGISTRY/library/hello:v1" "$image:by-dev"
 roles expect 'a developer pushes' docker push "$image:by-dev"

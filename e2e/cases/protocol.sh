@@ -58,6 +58,28 @@ roles expect_error 'of a project that one may not read' 401 "$(doubled wire/app/
 roles expect_error 'a push where one may only read' 401 "$(doubled open/app push)" POST /v2/open/app/blobs/uploads/ -u "$dev"
 roles expect_error 'a deletion by a developer' 401 "$(doubled wire/app/web delete)" DELETE "/v2/wire/app/web/manifests/$digest" -u "$dev"
 
+# ---- robots
+make_robot ci wire pull
+pulls=$ROBOT:$SECRET
+expect_http 'the root with the secret of a robot' 200 GET /v2/ -u "$pulls"
+expect_http 'what it may pull' 200 GET /v2/wire/app/web/manifests/v1 -u "$pulls"
+expect_error 'what it may not push' 401 "$(doubled wire/app/web push)" POST /v2/wire/app/web/blobs/uploads/ -u "$pulls"
+expect_http 'what is public' 200 GET /v2/open/app/manifests/v1 -u "$pulls"
+expect_error 'another project' 401 "$(doubled other/app pull)" GET /v2/other/app/manifests/v1 -u "$pulls"
+expect_http 'the catalog is not for it' 401 GET /v2/_catalog -u "$pulls"
+expect_http 'another secret' 401 GET /v2/ -u "$ROBOT:not-the-secret"
+expect_http 'the name without its prefix' 401 GET /v2/ -u "wire+ci:$SECRET"
+expect_http 'a robot is no user' 412 GET /api/v2.0/users/current -u "$pulls"
+robot_token=$(token -u "$pulls" repository:wire/app/web:pull,push)
+expect_eq 'a token of the robot' '["robot$wire+ci",["pull"]]' "$(claims "$robot_token" | jq -c '[.sub, .access[0].actions]')"
+change_robot '{"disable":true}'
+expect_http 'a robot that is switched off' 401 GET /v2/wire/app/web/manifests/v1 -u "$pulls"
+expect_http 'its token lives on' 200 GET /v2/wire/app/web/manifests/v1 -H "Authorization: Bearer $robot_token"
+expect 'the robot is deleted' admin DELETE "/robots/$ROBOT_ID"
+make_robot pushes wire push
+expect_http 'a robot that pushes' 202 POST /v2/wire/app/web/blobs/uploads/ -u "$ROBOT:$SECRET"
+expect_http 'looks as clients do' 200 HEAD /v2/wire/app/web/manifests/v1 -u "$ROBOT:$SECRET"
+
 # ---- tokens
 service='/service/token?service=harbor-registry'
 expect_http 'a token' 200 GET "$service&scope=repository:wire/app/web:pull" "${AS_ADMIN[@]}"

@@ -12,6 +12,7 @@ pub mod identity;
 pub mod projects;
 pub mod quota;
 pub mod registry;
+pub mod robots;
 pub mod settings;
 pub mod system;
 pub mod token;

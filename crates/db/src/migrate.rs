@@ -19,7 +19,8 @@ pub(crate) type Migration = (u32, &'static str, &'static str, &'static str);
 pub(crate) const MIGRATIONS: &[Migration] = &[
     same(1, "registry", include_str!("../../../migrations/0001_registry.sql")),
     same(2, "lost_blobs", include_str!("../../../migrations/0002_lost_blobs.sql")),
-    same(8, "quota", include_str!("../../../migrations/0008_quota.sql")),
+    same(3, "quota", include_str!("../../../migrations/0003_quota.sql")),
+    same(4, "robots", include_str!("../../../migrations/0004_robots.sql")),
 ];
 
 /// A step whose text serves both engines.

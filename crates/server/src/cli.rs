@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::robot::{self, RobotCommand};
 use crate::{admin, fsck, quota, serve, settings};
 use clap::{Args, Parser, Subcommand};
 use haven_server::config::{Config, Sources, process_env};
@@ -46,6 +47,11 @@ enum Command {
     Quota {
         #[command(subcommand)]
         command: QuotaCommand,
+    },
+    /// Look after robot accounts.
+    Robot {
+        #[command(subcommand)]
+        command: RobotCommand,
     },
     /// Do what must work when nobody can log in.
     Admin {
@@ -118,6 +124,7 @@ impl Cli {
             Command::Settings { command: SettingsCommand::List(list) } => settings::list(list),
             Command::Settings { command: SettingsCommand::Set(set) } => settings::set(set),
             Command::Quota { command: QuotaCommand::Recount(recount) } => quota::recount(recount),
+            Command::Robot { command } => block_on(robot::run(command)),
             Command::Admin { command: AdminCommand::ResetPassword(common) } => {
                 common.load().and_then(|config| block_on(admin::reset_password(config)))
             }

@@ -5,6 +5,7 @@ mod cli;
 mod fsck;
 mod handles;
 mod quota;
+mod robot;
 mod secrets;
 mod serve;
 mod settings;

@@ -63,6 +63,11 @@ impl Client {
         Self { router, authorization: credentials.as_ref().map(basic), credentials }
     }
 
+    /// Somebody else at the same door.
+    pub fn with_password(&self, name: &str, password: &str) -> Self {
+        Self::new(self.router.clone(), Some((name.to_owned(), password.to_owned())))
+    }
+
     /// The same person with a bearer token instead.
     pub fn with_token(&self, token: &str) -> Self {
         Self { authorization: Some(format!("Bearer {token}")), ..self.clone() }
@@ -135,6 +140,10 @@ impl Client {
 
     pub async fn put(&self, path: &str, body: &Value) -> Answer {
         self.request(Method::PUT, path, &[("content-type", "application/json")], body.to_string()).await
+    }
+
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.request(Method::PATCH, path, &[("content-type", "application/json")], body.to_string()).await
     }
 
     /// Uploads a blob in one request.

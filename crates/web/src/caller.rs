@@ -82,9 +82,9 @@ async fn basic(state: &Web, origin: &Origin, encoded: &str) -> Result<Caller> {
     let Some((principal, secret)) = decode(encoded) else { return Ok(Caller::Anonymous) };
     let credentials =
         identity::Credentials { principal: &principal, secret: &secret, address: origin.client_ip };
-    let person = identity::login(&state.app, &credentials).await?;
-    state.metrics.login(person.is_some());
-    Ok(person.map_or(Caller::Anonymous, Caller::Person))
+    let caller = identity::authenticate(&state.app, &credentials).await?;
+    state.metrics.login(!matches!(caller, Caller::Anonymous));
+    Ok(caller)
 }
 
 /// Name and secret of RFC 7617; the secret may contain colons.

@@ -1,6 +1,8 @@
 //! Who is asking, once credentials have been checked.
 
-use super::policy::{Action, Resource};
+use super::grant::Permission;
+use super::policy::{Action, Resource, SystemResource};
+use super::robot::Robot;
 use crate::projects::Project;
 use crate::{Code, Error};
 use haven_db::Timestamp;
@@ -15,6 +17,8 @@ pub enum Caller {
     Anonymous,
     /// A user with a password.
     Person(Person),
+    /// A robot account with its secret.
+    Robot(Robot),
     /// The bearer of a token of the token service; it has rights in `/v2` only.
     Token(TokenCaller),
 }
@@ -25,6 +29,19 @@ pub struct Person {
     pub id: i64,
     pub username: String,
     pub sysadmin: bool,
+    /// The groups through which projects have the person as a member too.
+    pub groups: Vec<i64>,
+}
+
+/// Through whose eyes a list is seen that goes over several projects.
+#[derive(Debug)]
+pub enum Viewer<'a> {
+    /// What everybody may see.
+    Everybody,
+    /// What a person may see.
+    Person(&'a Person),
+    /// What everybody may see, and what is in these projects; none: what is in any.
+    Robot(Option<Vec<i64>>),
 }
 
 /// What a bearer token says.
@@ -35,7 +52,7 @@ pub struct TokenCaller {
     pub issued_at: Timestamp,
     /// The token's time is over; only an open upload session still honours it.
     pub expired: bool,
-    /// It was issued to an administrator for the list of all repositories.
+    /// It was issued for the list of all repositories, to somebody who may see it.
     pub catalog: bool,
     pub access: Vec<TokenAccess>,
 }
@@ -48,9 +65,32 @@ pub struct TokenAccess {
 }
 
 impl Caller {
-    /// Whether this is an administrator of the whole installation. A token never is.
+    /// Whether this is an administrator of the whole installation. Robots and tokens never are.
     pub fn is_sysadmin(&self) -> bool {
         matches!(self, Self::Person(person) if person.sysadmin)
+    }
+
+    /// Whose eyes the list of projects is seen with. A robot sees those in which it was given anything.
+    pub fn viewer(&self) -> Viewer<'_> {
+        match self {
+            Self::Person(person) => Viewer::Person(person),
+            Self::Robot(robot) => {
+                let all = robot.may_on_system(SystemResource::Project, Action::List) || robot.is_everywhere();
+                Viewer::Robot((!all).then(|| robot.named().collect()))
+            }
+            Self::Anonymous | Self::Token(_) => Viewer::Everybody,
+        }
+    }
+
+    /// Whose eyes a list of things in projects is seen with, for which one needs `P` there.
+    pub fn viewer_of<P: Permission>(&self) -> Viewer<'_> {
+        match self {
+            Self::Robot(robot) => {
+                let all = robot.may_everywhere(P::RESOURCE, P::ACTION);
+                Viewer::Robot((!all).then(|| robot.allowed(P::RESOURCE, P::ACTION).collect()))
+            }
+            _ => self.viewer(),
+        }
     }
 
     /// The name that is kept with what the caller does; empty for nobody.
@@ -58,6 +98,7 @@ impl Caller {
         match self {
             Self::Anonymous => String::new(),
             Self::Person(person) => person.username.clone(),
+            Self::Robot(robot) => robot.name.clone(),
             Self::Token(token) => token.subject.clone(),
         }
     }
@@ -66,7 +107,7 @@ impl Caller {
     pub fn refusal(&self) -> Error {
         match self {
             Self::Anonymous => Error::new(Code::Unauthorized, "unauthorized"),
-            Self::Person(_) | Self::Token(_) => Error::new(Code::Forbidden, "forbidden"),
+            Self::Person(_) | Self::Robot(_) | Self::Token(_) => Error::new(Code::Forbidden, "forbidden"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Proof that a permission was checked.
 
-use super::policy::{Action, Resource};
+use super::policy::{Action, Resource, SystemResource};
 use crate::projects::Project;
 use std::marker::PhantomData;
 
@@ -31,64 +31,110 @@ impl<P> Grant<P> {
     }
 }
 
-/// Somebody may act on the whole system. Only [`super::require_system`] makes one.
-#[derive(Clone, Debug)]
-pub struct SystemGrant {
-    pub actor: String,
+/// A permission on the whole system that an operation may demand.
+pub trait SystemPermission {
+    const RESOURCE: SystemResource;
+    const ACTION: Action;
 }
 
-impl SystemGrant {
+/// Somebody may do `P` to the whole system. Only [`super::require_system`] makes one.
+#[derive(Debug)]
+pub struct SystemGrant<P = permissions::Administer> {
+    pub actor: String,
+    proof: PhantomData<fn() -> P>,
+}
+
+impl<P> Clone for SystemGrant<P> {
+    fn clone(&self) -> Self {
+        Self { actor: self.actor.clone(), proof: PhantomData }
+    }
+}
+
+impl<P> SystemGrant<P> {
     pub(super) fn new(actor: String) -> Self {
-        Self { actor }
+        Self { actor, proof: PhantomData }
     }
 }
 
 /// The permissions that operations name in their signatures.
 pub mod permissions {
-    use super::{Action, Permission, Resource};
+    use super::{Action, Permission, Resource, SystemPermission, SystemResource};
 
     macro_rules! permissions {
-        ($($(#[$doc:meta])* $name:ident = $resource:ident, $action:ident;)*) => {$(
+        ($($(#[$doc:meta])* $name:ident = $resource:ident, $action:ident, $($kind:ident)|+;)*) => {$(
             $(#[$doc])*
             #[derive(Debug)]
             pub struct $name;
+            $(permissions!(@$kind $name, $resource, $action);)+
+        )*};
+        (@project $name:ident, $resource:ident, $action:ident) => {
             impl Permission for $name {
                 const RESOURCE: Resource = Resource::$resource;
                 const ACTION: Action = Action::$action;
             }
-        )*};
+        };
+        (@system $name:ident, $resource:ident, $action:ident) => {
+            impl SystemPermission for $name {
+                const RESOURCE: SystemResource = SystemResource::$resource;
+                const ACTION: Action = Action::$action;
+            }
+        };
     }
 
     permissions! {
         /// Read a project and its properties.
-        ReadProject = Project, Read;
+        ReadProject = Project, Read, project;
         /// Delete a project.
-        DeleteProject = Project, Delete;
+        DeleteProject = Project, Delete, project;
         /// Pull manifests and blobs.
-        Pull = Repository, Pull;
+        Pull = Repository, Pull, project;
         /// Push manifests and blobs.
-        Push = Repository, Push;
+        Push = Repository, Push, project;
         /// Delete over the distribution API, or a repository over REST.
-        DeleteRepository = Repository, Delete;
+        DeleteRepository = Repository, Delete, project;
         /// See the repositories of a project.
-        ListRepositories = Repository, List;
+        ListRepositories = Repository, List, project;
         /// See one repository.
-        ReadRepository = Repository, Read;
+        ReadRepository = Repository, Read, project;
         /// Change a repository's description.
-        UpdateRepository = Repository, Update;
+        UpdateRepository = Repository, Update, project;
         /// See the artifacts of a repository.
-        ListArtifacts = Artifact, List;
+        ListArtifacts = Artifact, List, project;
         /// See one artifact.
-        ReadArtifact = Artifact, Read;
+        ReadArtifact = Artifact, Read, project;
         /// Delete an artifact.
-        DeleteArtifact = Artifact, Delete;
+        DeleteArtifact = Artifact, Delete, project;
         /// See what hangs on an artifact.
-        ListAccessories = Accessory, List;
+        ListAccessories = Accessory, List, project;
         /// See the tags of an artifact.
-        ListTags = Tag, List;
+        ListTags = Tag, List, project;
         /// Add a tag to an artifact.
-        CreateTag = Tag, Create;
+        CreateTag = Tag, Create, project;
         /// Remove a tag.
-        DeleteTag = Tag, Delete;
+        DeleteTag = Tag, Delete, project;
+        /// Make a robot account.
+        CreateRobot = Robot, Create, project | system;
+        /// See one robot account.
+        ReadRobot = Robot, Read, project | system;
+        /// Change a robot account, or give it a new secret.
+        UpdateRobot = Robot, Update, project | system;
+        /// Delete a robot account.
+        DeleteRobot = Robot, Delete, project | system;
+        /// See the robot accounts of a project, or of the system.
+        ListRobots = Robot, List, project | system;
+        /// See the names of all repositories.
+        ReadCatalog = Catalog, Read, system;
+        /// See what all projects store and may store.
+        ListQuotas = Quota, List, system;
+        /// See what one project stores and may store.
+        ReadQuota = Quota, Read, system;
+        /// Change what a project may store.
+        UpdateQuota = Quota, Update, system;
+        /// See how much room the storage has.
+        ReadVolumes = SystemVolumes, Read, system;
+        /// See the settings.
+        ReadConfiguration = Configuration, Read, system;
+        /// What only administrators may, for no robot can be granted it: change the settings above all.
+        Administer = Configuration, Update, system;
     }
 }

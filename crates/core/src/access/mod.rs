@@ -4,20 +4,28 @@
 //! learns that a project exists is decided here too: permission comes before existence, as in Harbor.
 
 mod caller;
+mod discovery;
 mod grant;
 mod policy;
+mod robot;
+mod standing;
 #[cfg(test)]
 mod tests;
 
-pub use caller::{Caller, Person, TokenAccess, TokenCaller};
-pub use grant::{Grant, Permission, SystemGrant, permissions};
-pub use policy::{Action, Resource, Role};
+pub use caller::{Caller, Person, TokenAccess, TokenCaller, Viewer};
+pub use discovery::{Catalogue, Listed, catalogue, permissions_of};
+pub use grant::{Grant, Permission, SystemGrant, SystemPermission, permissions};
+pub use policy::{
+    Action, Resource, Role, SystemResource, grantable, is_grantable, is_system_grantable, system_grantable,
+};
+pub use robot::{Access, Rights, Robot};
+pub use standing::Standing;
 
 use crate::projects::{self, Project};
 use crate::registry::Owner;
 use crate::{App, Code, Error, Result};
 use haven_oci::ProjectName;
-use permissions::Push;
+use permissions::{Push, ReadCatalog};
 
 /// The name that is kept with what is done at the machine itself.
 const OPERATOR: &str = "operator";
@@ -48,7 +56,8 @@ async fn decide<P: Permission>(
     missing: impl Fn() -> String,
 ) -> Result<Grant<P>> {
     let Some(project) = project else {
-        return Err(if caller.is_sysadmin() { Error::not_found(missing()) } else { caller.refusal() });
+        let anywhere = may_everywhere(caller, P::RESOURCE, P::ACTION);
+        return Err(if anywhere { Error::not_found(missing()) } else { caller.refusal() });
     };
     if !may(app, caller, &project, P::RESOURCE, P::ACTION).await? {
         return Err(caller.refusal());
@@ -91,55 +100,79 @@ pub async fn may(
     resource: Resource,
     action: Action,
 ) -> Result<bool> {
+    if Standing::unread(caller, project).may(resource, action) {
+        return Ok(true);
+    }
+    Ok(Standing::of(app, caller, project).await?.may(resource, action))
+}
+
+/// Whether a caller may do one thing in every project, whichever there are.
+fn may_everywhere(caller: &Caller, resource: Resource, action: Action) -> bool {
     match caller {
-        Caller::Token(token) => Ok(token.may(project, resource, action)),
-        Caller::Person(person) if person.sysadmin => Ok(action != Action::ScannerPull),
-        Caller::Person(person) => {
-            if project.public && policy::public_may(resource, action) {
-                return Ok(true);
-            }
-            let roles = projects::roles_of(app, project.id, person.id).await?;
-            Ok(roles.iter().any(|role| policy::role_may(*role, resource, action)))
-        }
-        Caller::Anonymous => Ok(project.public && policy::public_may(resource, action)),
+        Caller::Person(person) => person.sysadmin && action != Action::ScannerPull,
+        Caller::Robot(robot) => robot.may_everywhere(resource, action),
+        Caller::Anonymous | Caller::Token(_) => false,
     }
 }
 
-/// Asks for a permission on the whole system, which only administrators have.
+/// Whether a caller may do one thing to the system: administrators may, and robots of the system to which it was granted.
+pub fn may_system(caller: &Caller, resource: SystemResource, action: Action) -> bool {
+    match caller {
+        Caller::Person(person) => person.sysadmin,
+        Caller::Robot(robot) => robot.may_on_system(resource, action),
+        Caller::Anonymous | Caller::Token(_) => false,
+    }
+}
+
+/// Asks for one permission on the whole system.
 ///
 /// # Errors
 /// `Unauthorized` or `Forbidden`; the message of the latter is the caller's name, as clients expect.
-pub fn require_system(caller: &Caller) -> Result<SystemGrant> {
+pub fn require_system<P: SystemPermission>(caller: &Caller) -> Result<SystemGrant<P>> {
+    if may_system(caller, P::RESOURCE, P::ACTION) {
+        return Ok(SystemGrant::new(caller.actor()));
+    }
     match caller {
-        Caller::Person(person) if person.sysadmin => Ok(SystemGrant::new(caller.actor())),
-        Caller::Person(person) => Err(Error::new(Code::Forbidden, person.username.clone())),
+        Caller::Person(_) | Caller::Robot(_) => Err(Error::new(Code::Forbidden, caller.actor())),
         Caller::Anonymous | Caller::Token(_) => Err(caller.refusal()),
     }
 }
 
 /// The person at the machine: whoever can run the program on its own database may do everything with it anyway.
-pub fn operator() -> SystemGrant {
+pub fn operator<P>() -> SystemGrant<P> {
     SystemGrant::new(OPERATOR.into())
 }
 
-/// Asks to list the repositories of all projects. A token that an administrator fetched for it will do.
+/// Asks to list the repositories of all projects. A token that was fetched for it will do.
 ///
 /// # Errors
 /// As [`require_system`].
-pub fn require_catalog(caller: &Caller) -> Result<SystemGrant> {
+pub fn require_catalog(caller: &Caller) -> Result<SystemGrant<ReadCatalog>> {
     match caller {
         Caller::Token(token) if token.catalog && !token.expired => Ok(SystemGrant::new(caller.actor())),
         _ => require_system(caller),
     }
 }
 
-/// Asks only that the caller is somebody.
+/// Asks only that the caller is somebody, person or robot.
 ///
 /// # Errors
 /// `Unauthorized` for an anonymous caller.
+pub fn require_authenticated(caller: &Caller) -> Result<()> {
+    match caller {
+        Caller::Person(_) | Caller::Robot(_) => Ok(()),
+        Caller::Anonymous | Caller::Token(_) => Err(Error::new(Code::Unauthorized, "unauthorized")),
+    }
+}
+
+/// Asks that the caller is a person.
+///
+/// # Errors
+/// `Unauthorized` for an anonymous caller, `Forbidden` for a robot.
 pub fn require_person(caller: &Caller) -> Result<&Person> {
     match caller {
         Caller::Person(person) => Ok(person),
+        Caller::Robot(_) => Err(caller.refusal()),
         Caller::Anonymous | Caller::Token(_) => Err(Error::new(Code::Unauthorized, "unauthorized")),
     }
 }

@@ -2,12 +2,12 @@
 
 use super::sql;
 use crate::access::{
-    Caller, Grant,
+    Caller, Grant, Viewer,
     permissions::{DeleteRepository, ListRepositories, ReadRepository, UpdateRepository},
 };
 use crate::{App, Error, Result, registry};
 use haven_db::list::{Column, Kind, Query, Select};
-use haven_db::{Timestamp, params};
+use haven_db::{Timestamp, Value, params};
 use haven_oci::RepositoryName;
 use std::collections::BTreeSet;
 
@@ -62,10 +62,15 @@ pub async fn list_all_repositories(
     query: &Query,
 ) -> Result<(Vec<Repository>, i64)> {
     let select = Select::new(sql::REPOSITORY_COLUMNS, "FROM repository r");
-    let select = match caller {
-        Caller::Person(person) if person.sysadmin => select,
-        Caller::Person(person) => select.filter(sql::VISIBLE_TO, person.id),
-        Caller::Anonymous | Caller::Token(_) => select.filter_many(sql::VISIBLE_TO_ALL, Vec::new()),
+    let values = |ids: &[i64]| ids.iter().map(|id| Value::from(*id)).collect();
+    let select = match caller.viewer_of::<ListRepositories>() {
+        Viewer::Person(person) if person.sysadmin => select,
+        Viewer::Person(person) => {
+            select.filter_list(sql::VISIBLE_TO, vec![person.id.into()], values(&person.groups))
+        }
+        Viewer::Robot(None) => select,
+        Viewer::Robot(Some(ids)) => select.filter_list(sql::PUBLIC_OR_NAMED, Vec::new(), values(&ids)),
+        Viewer::Everybody => select.filter_list(sql::PUBLIC_OR_NAMED, Vec::new(), Vec::new()),
     };
     page(app, select, query).await
 }

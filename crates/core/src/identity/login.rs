@@ -1,11 +1,11 @@
-//! From a name and a password to a person.
+//! From a name and a secret to a person or a robot.
 //!
 //! A verified password is remembered for a minute as a keyed hash tied to the version of the account's row, which every
 //! log-in reads: a changed password counts at once on every replica, and a burst of pulls pays for Argon2 once.
 
 use super::{password, sql};
-use crate::access::Person;
-use crate::{App, Error, Result};
+use crate::access::{Caller, Person};
+use crate::{App, Error, Result, robots};
 use haven_db::{Row, params};
 use hmac::{Hmac, KeyInit, Mac};
 use moka::sync::Cache;
@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// Longer secrets are nobody's and would only cost hashing.
 const MAX_SECRET: usize = 1024;
+/// Longer names are nobody's, not even a robot's with project and prefix.
+const MAX_PRINCIPAL: usize = 512;
 
 /// A name and a secret, as somebody presents them.
 #[derive(Debug)]
@@ -25,10 +27,27 @@ pub struct Credentials<'a> {
     pub address: IpAddr,
 }
 
+/// Whose secret it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Holder {
+    Person(i64),
+    Robot(i64),
+}
+
+/// Somebody to whom a name may belong, and what the secret must be like.
+pub(crate) struct Candidate {
+    pub(crate) caller: Caller,
+    pub(crate) holder: Holder,
+    /// Of the row; it grows when the secret changes.
+    pub(crate) version: i64,
+    /// A PHC string.
+    pub(crate) stored: String,
+}
+
 /// What one process remembers of log-ins, for seconds.
 pub struct Passwords {
     key: [u8; 32],
-    verified: Cache<i64, (i64, [u8; 32])>,
+    verified: Cache<Holder, (i64, [u8; 32])>,
     failed: Cache<(String, IpAddr), ()>,
     delay: Duration,
 }
@@ -60,86 +79,132 @@ impl Passwords {
         Ok(mac)
     }
 
-    fn remembers(&self, user: i64, version: i64, secret: &str) -> Result<bool> {
-        let Some((at, hash)) = self.verified.get(&user) else { return Ok(false) };
-        // verify_slice compares in constant time.
-        Ok(at == version && self.keyed(secret)?.verify_slice(&hash).is_ok())
+    /// The one of these whose secret this was moments ago.
+    fn remembered(&self, candidates: &[Candidate], secret: &str) -> Result<Option<Caller>> {
+        for candidate in candidates {
+            let Some((at, hash)) = self.verified.get(&candidate.holder) else { continue };
+            // verify_slice compares in constant time.
+            if at == candidate.version && self.keyed(secret)?.verify_slice(&hash).is_ok() {
+                return Ok(Some(candidate.caller.clone()));
+            }
+        }
+        Ok(None)
     }
 
-    fn remember(&self, user: i64, version: i64, secret: &str) -> Result<()> {
+    fn remember(&self, candidate: &Candidate, secret: &str) -> Result<()> {
         let hash = self.keyed(secret)?.finalize().into_bytes();
-        self.verified.insert(user, (version, hash.into()));
+        self.verified.insert(candidate.holder, (candidate.version, hash.into()));
         Ok(())
     }
 }
 
 /// What came of an attempt.
 enum Outcome {
-    Known(Person),
+    Known(Caller),
     Wrong,
     /// Not looked at, because another one has just failed.
     Damped,
 }
 
-/// Who a name and a password belong to; none when to nobody, after a delay.
+/// Whose names count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Among {
+    People,
+    /// Robots too, and they come first.
+    All,
+}
+
+/// Which person a name and a password belong to; none when to nobody, after a delay.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn login(app: &App, credentials: &Credentials<'_>) -> Result<Option<Person>> {
+    match attempt(app, credentials, Among::People).await? {
+        Some(Caller::Person(person)) => Ok(Some(person)),
+        _ => Ok(None),
+    }
+}
+
+/// Who a name and a secret belong to, a robot or else a person; anonymous when to nobody, after a delay.
+///
+/// # Errors
+/// When the database fails.
+pub async fn authenticate(app: &App, credentials: &Credentials<'_>) -> Result<Caller> {
+    Ok(attempt(app, credentials, Among::All).await?.unwrap_or(Caller::Anonymous))
+}
+
+async fn attempt(app: &App, credentials: &Credentials<'_>, among: Among) -> Result<Option<Caller>> {
     let principal = credentials.principal;
     // Not every database can look for a NUL.
-    let possible = (1..=255).contains(&principal.len()) && !principal.contains('\0');
+    let possible = (1..=MAX_PRINCIPAL).contains(&principal.len()) && !principal.contains('\0');
     if !possible || credentials.secret.len() > MAX_SECRET {
         return Ok(None);
     }
-    let mut outcome = verified(app, credentials).await?;
+    let mut outcome = verified(app, credentials, among).await?;
     if matches!(outcome, Outcome::Damped) {
         // Not refused but slowed: whoever mistyped, or whose client tried twice, gets in all the same.
         tokio::time::sleep(app.passwords.delay).await;
-        outcome = verified(app, credentials).await?;
+        outcome = verified(app, credentials, among).await?;
     } else if matches!(outcome, Outcome::Wrong) {
         tokio::time::sleep(app.passwords.delay).await;
     }
     match outcome {
-        Outcome::Known(person) => Ok(Some(person)),
+        Outcome::Known(caller) => Ok(Some(caller)),
         Outcome::Wrong | Outcome::Damped => Ok(None),
     }
 }
 
-async fn verified(app: &App, credentials: &Credentials<'_>) -> Result<Outcome> {
-    let passwords = &app.passwords;
+async fn verified(app: &App, credentials: &Credentials<'_>, among: Among) -> Result<Outcome> {
+    let (passwords, secret) = (&app.passwords, credentials.secret);
+    let mut candidates = Vec::new();
+    if among == Among::All {
+        match robots::find(app, credentials.principal, secret).await? {
+            // Nobody guesses a made-up secret, so it is not damped.
+            robots::Found::Known(robot) => return Ok(Outcome::Known(Caller::Robot(robot))),
+            robots::Found::Chosen(candidate) => candidates.push(*candidate),
+            robots::Found::Nothing => {}
+        }
+    }
     let attempt = (credentials.principal.to_owned(), credentials.address);
     if passwords.failed.contains_key(&attempt) {
         return Ok(Outcome::Damped);
     }
     let row = app.db.query_opt(sql::FOR_LOGIN, params![credentials.principal]).await?;
-    let account = row.as_ref().map(account).transpose()?;
-    let remembered = || match &account {
-        Some((person, _, version)) => passwords.remembers(person.id, *version, credentials.secret),
-        None => Ok(false),
-    };
-    let mut known = remembered()?;
-    if !known {
-        let turn = password::turn().await?;
-        // Of guesses that came together only those pass that were being checked when the first one failed.
-        if passwords.failed.contains_key(&attempt) {
-            return Ok(Outcome::Damped);
-        }
-        // A burst of log-ins pays once. As long for an unknown name as for a known one, so that time does not tell names.
-        let stored = account.as_ref().map_or("", |(_, stored, _)| stored);
-        known = remembered()? || password::verify(&turn, credentials.secret, stored).await?;
-        match &account {
-            Some((person, _, version)) if known => {
-                passwords.remember(person.id, *version, credentials.secret)?;
-            }
-            _ => passwords.failed.insert(attempt, ()),
+    candidates.extend(row.as_ref().map(account).transpose()?);
+    if let Some(caller) = passwords.remembered(&candidates, secret)? {
+        return Ok(Outcome::Known(caller));
+    }
+    let turn = password::turn().await?;
+    // Of guesses that came together only those pass that were being checked when the first one failed.
+    if passwords.failed.contains_key(&attempt) {
+        return Ok(Outcome::Damped);
+    }
+    // A burst of log-ins pays once.
+    if let Some(caller) = passwords.remembered(&candidates, secret)? {
+        return Ok(Outcome::Known(caller));
+    }
+    if candidates.is_empty() {
+        // As long for an unknown name as for a known one, so that time does not tell names.
+        password::verify(&turn, secret, "").await?;
+    }
+    for candidate in candidates {
+        if password::verify(&turn, secret, &candidate.stored).await? {
+            passwords.remember(&candidate, secret)?;
+            return Ok(Outcome::Known(candidate.caller));
         }
     }
-    Ok(account.filter(|_| known).map_or(Outcome::Wrong, |(person, ..)| Outcome::Known(person)))
+    passwords.failed.insert(attempt, ());
+    Ok(Outcome::Wrong)
 }
 
 /// The person with the stored hash and the version of the row.
-fn account(row: &Row) -> Result<(Person, String, i64)> {
-    let person = Person { id: row.get(0)?, username: row.get(1)?, sysadmin: row.get(2)? };
-    Ok((person, row.get(3)?, row.get(4)?))
+fn account(row: &Row) -> Result<Candidate> {
+    let id = row.get(0)?;
+    let person = Person { id, username: row.get(1)?, sysadmin: row.get(2)?, groups: Vec::new() };
+    Ok(Candidate {
+        caller: Caller::Person(person),
+        holder: Holder::Person(id),
+        version: row.get(4)?,
+        stored: row.get(3)?,
+    })
 }

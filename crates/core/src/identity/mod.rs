@@ -4,12 +4,15 @@ mod login;
 mod password;
 mod sql;
 
-pub use login::{Credentials, Passwords, login};
+pub use login::{Credentials, Passwords, authenticate, login};
 pub use password::{check_rule, generate};
 
+pub(crate) use login::{Candidate, Holder};
+pub(crate) use password::{hash, random};
+
 use crate::access::{Caller, require_person};
-use crate::{App, Error, Result};
-use haven_db::{Timestamp, params};
+use crate::{App, Code, Error, Result};
+use haven_db::{Timestamp, Tx, params};
 
 /// A user account as `GET /users/current` shows it.
 #[derive(Clone, Debug)]
@@ -27,13 +30,22 @@ pub struct User {
 /// The account of the caller.
 ///
 /// # Errors
-/// `Unauthorized` for nobody.
+/// `Unauthorized` for nobody, `Precondition` for a robot, by which clients know one.
 pub async fn current(app: &App, caller: &Caller) -> Result<User> {
+    if let Caller::Robot(_) = caller {
+        let text = "get current user not available for security context: robot";
+        return Err(Error::new(Code::Precondition, text));
+    }
     let person = require_person(caller)?;
     match app.db.query_opt(sql::BY_ID, params![person.id]).await? {
         Some(row) => sql::user(&row),
-        None => Err(Error::new(crate::Code::Unauthorized, "unauthorized")),
+        None => Err(Error::new(Code::Unauthorized, "unauthorized")),
     }
+}
+
+/// The id of the first administrator, to whom belongs what nobody in person makes.
+pub(crate) async fn first_admin(tx: &mut Tx) -> Result<i64> {
+    Ok(tx.query_one(sql::FIRST_ADMIN, params![]).await?.get(0)?)
 }
 
 /// Whether nobody has ever set the administrator's password.

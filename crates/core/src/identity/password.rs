@@ -14,7 +14,7 @@ const UPPER: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ";
 const DIGITS: &[u8] = b"23456789";
 
 /// The hash to store, as a PHC string (Argon2id, RFC 9106).
-pub(super) async fn hash(password: &str) -> Result<String> {
+pub(crate) async fn hash(password: &str) -> Result<String> {
     let password = password.to_owned();
     let _turn = turn().await?;
     off_thread(move || {
@@ -75,6 +75,11 @@ pub fn check_rule(password: &str) -> Result<()> {
 /// # Errors
 /// When the system gives no random bytes.
 pub fn generate() -> Result<String> {
+    random(24)
+}
+
+/// As [`generate`], with another length, of up to 40 characters.
+pub(crate) fn random(length: usize) -> Result<String> {
     loop {
         let mut random = [0u8; 64];
         getrandom::fill(&mut random)
@@ -83,8 +88,9 @@ pub fn generate() -> Result<String> {
         // Bytes beyond the last whole multiple would favour the first letters.
         let fair = 256 - 256 % alphabet.len();
         let letters = random.iter().map(|byte| usize::from(*byte)).filter(|byte| *byte < fair);
-        let made: String = letters.map(|byte| char::from(alphabet[byte % alphabet.len()])).take(24).collect();
-        if made.len() == 24 && check_rule(&made).is_ok() {
+        let made: String =
+            letters.map(|byte| char::from(alphabet[byte % alphabet.len()])).take(length).collect();
+        if made.len() == length && check_rule(&made).is_ok() {
             return Ok(made);
         }
     }

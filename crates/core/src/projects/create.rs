@@ -1,9 +1,9 @@
 //! `POST /projects`.
 
 use super::sql;
-use crate::access::{Caller, Role, require_person};
+use crate::access::{Action, Caller, Role, SystemResource, may_system, require_authenticated};
 use crate::settings::{self, Values};
-use crate::{App, Code, Error, Result, quota};
+use crate::{App, Code, Error, Result, identity, quota};
 use haven_db::params;
 use haven_oci::ProjectName;
 use std::collections::BTreeMap;
@@ -31,19 +31,17 @@ const METADATA: [&str; 7] = [
     "reuse_sys_cve_allowlist",
 ];
 
-/// Makes a project that its creator administers, and returns its id.
+/// Makes a project that its creator administers, or the first administrator where a robot makes it, and returns its id.
 ///
 /// # Errors
 /// `Unauthorized` for nobody, `Forbidden` when only administrators may, `BadRequest` for a bad name or property,
 /// `Conflict` when the name is taken.
 pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<i64> {
-    let owner = require_person(caller)?.clone();
-    let settings = settings::get(app).await?;
-    if settings.project_creation_restriction == "adminonly" && !owner.sysadmin {
-        return Err(Error::new(Code::Forbidden, "Only system admin can create project"));
-    }
+    require_authenticated(caller)?;
+    let admin = may_system(caller, SystemResource::Project, Action::Create);
+    check_creator(app, caller, admin).await?;
     if new.registry_id.is_some() {
-        return Err(refuse_proxy(owner.sysadmin));
+        return Err(refuse_proxy(admin));
     }
     let name: ProjectName = new.name.parse().map_err(|_| {
         Error::bad_request("project name is not in lower case or contains illegal characters")
@@ -52,11 +50,15 @@ pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<i64> 
     if new.metadata.get("retention_id").is_some_and(|value| !value.is_empty()) {
         return Err(Error::bad_request("metadata.retention_id cannot be set"));
     }
-    let limit = limit(&new, owner.sysadmin, &settings)?;
+    let limit = limit(&new, admin, &*settings::get(app).await?)?;
 
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let inserted = tx.query_opt(sql::INSERT, params![name.as_str(), owner.id, public, now]).await?;
+    let owner = match caller {
+        Caller::Person(person) => person.id,
+        _ => identity::first_admin(&mut tx).await?,
+    };
+    let inserted = tx.query_opt(sql::INSERT, params![name.as_str(), owner, public, now]).await?;
     let Some(row) = inserted else {
         return Err(Error::new(Code::Conflict, format!("The project named {name} already exists")));
     };
@@ -64,14 +66,28 @@ pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<i64> 
     for (key, value) in new.metadata.iter().filter(|(key, _)| METADATA.contains(&key.as_str())) {
         tx.execute(sql::INSERT_METADATA, params![id, key.as_str(), value.as_str()]).await?;
     }
-    tx.execute(sql::INSERT_MEMBER, params![id, owner.id, Role::ProjectAdmin.id(), now]).await?;
+    tx.execute(sql::INSERT_MEMBER, params![id, owner, Role::ProjectAdmin.id(), now]).await?;
     quota::open(&mut tx, id, limit, now).await?;
     tx.commit().await?;
     Ok(id)
 }
 
-fn refuse_proxy(sysadmin: bool) -> Error {
-    if sysadmin {
+/// Everybody may make projects unless a setting says otherwise; a robot only if that was granted to it.
+async fn check_creator(app: &App, caller: &Caller, admin: bool) -> Result<()> {
+    if let Caller::Robot(robot) = caller
+        && robot.project.is_some()
+    {
+        return Err(Error::new(Code::Forbidden, "Only system level robot can create project"));
+    }
+    let restricted = settings::get(app).await?.project_creation_restriction == "adminonly";
+    if !admin && (restricted || matches!(caller, Caller::Robot(_))) {
+        return Err(Error::new(Code::Forbidden, "Only system admin can create project"));
+    }
+    Ok(())
+}
+
+fn refuse_proxy(admin: bool) -> Error {
+    if admin {
         Error::bad_request("proxy cache projects need a registry endpoint, and there is none of that id")
     } else {
         Error::new(Code::Forbidden, "Only system admin can create proxy cache project")
@@ -90,8 +106,8 @@ fn is_public(new: &NewProject) -> Result<bool> {
 }
 
 /// The bytes that the project may store. Only an administrator chooses; what others get is a setting.
-fn limit(new: &NewProject, sysadmin: bool, settings: &Values) -> Result<i64> {
-    match new.storage_limit.filter(|limit| *limit != 0 && sysadmin && settings.quota_per_project_enable) {
+fn limit(new: &NewProject, admin: bool, settings: &Values) -> Result<i64> {
+    match new.storage_limit.filter(|limit| *limit != 0 && admin && settings.quota_per_project_enable) {
         Some(limit) => quota::check_limit(limit).map(|()| limit),
         None => Ok(settings.storage_per_project),
     }

@@ -2,7 +2,7 @@
 
 use super::sql;
 use crate::access::{Grant, permissions::DeleteProject};
-use crate::{App, Code, Error, Result, quota};
+use crate::{App, Code, Error, Result, quota, robots};
 use haven_db::params;
 
 /// Why a project with content stays.
@@ -35,5 +35,6 @@ pub async fn delete(app: &App, grant: &Grant<DeleteProject>) -> Result<()> {
     tx.execute(sql::DELETE_MEMBERS, params![id]).await?;
     tx.execute(sql::DELETE_BLOBS, params![id]).await?;
     quota::close(&mut tx, id).await?;
+    robots::remove_of_project(&mut tx, id).await?;
     Ok(tx.commit().await?)
 }

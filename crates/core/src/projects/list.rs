@@ -1,10 +1,10 @@
 //! Lists of projects and what they show.
 
 use super::{Project, person, sql};
-use crate::access::{Caller, Role};
+use crate::access::{Caller, Person, Role, Viewer};
 use crate::{App, Error, Result};
+use haven_db::Value;
 use haven_db::list::{Column, Kind, Match, Query, Select};
-use haven_db::params;
 use haven_oci::ProjectName;
 use std::collections::{BTreeMap, HashMap};
 
@@ -57,18 +57,35 @@ pub async fn list(
     if let Some(owner) = owner {
         select = select.filter(sql::OWNED_BY, owner);
     }
-    select = match (caller, public) {
-        (Caller::Person(person), None) if person.sysadmin => select,
-        (Caller::Person(person), Some(public)) if person.sysadmin => select.filter("p.public = ?", public),
+    select = match (caller.viewer(), public) {
+        (Viewer::Person(person), None) if person.sysadmin => select,
+        (Viewer::Person(person), Some(public)) if person.sysadmin => select.filter("p.public = ?", public),
+        (Viewer::Robot(None), None) => select,
+        (Viewer::Robot(None), Some(public)) => select.filter("p.public = ?", public),
         (_, Some(true)) => select.filter("p.public = ?", true),
-        (Caller::Person(person), None) => select.filter(sql::PUBLIC_OR_MINE, person.id),
-        (Caller::Person(person), Some(false)) => select.filter(sql::PRIVATE_AND_MINE, person.id),
-        (Caller::Anonymous | Caller::Token(_), None) => select.filter("p.public = ?", true),
-        (Caller::Anonymous | Caller::Token(_), Some(false)) => return Ok((Vec::new(), 0)),
+        (Viewer::Person(person), None) => mine(select, sql::PUBLIC_OR_MINE, person),
+        (Viewer::Person(person), Some(false)) => mine(select, sql::PRIVATE_AND_MINE, person),
+        (Viewer::Robot(Some(ids)), None) => {
+            select.filter_list(sql::PUBLIC_OR_NAMED, Vec::new(), values(&ids))
+        }
+        (Viewer::Robot(Some(ids)), Some(false)) => {
+            select.filter_list(sql::PRIVATE_AND_NAMED, Vec::new(), values(&ids))
+        }
+        (Viewer::Everybody, None) => select.filter("p.public = ?", true),
+        (Viewer::Everybody, Some(false)) => return Ok((Vec::new(), 0)),
     };
     let select = select.apply(COLUMNS, &query).default_order("p.name ASC");
     let (rows, total) = select.fetch_page(&app.db).await?;
     Ok((rows.iter().map(sql::project).collect::<Result<_>>()?, total))
+}
+
+/// Adds a condition about a person and their groups.
+fn mine(select: Select, sql: &'static str, person: &Person) -> Select {
+    select.filter_list(sql, vec![person.id.into()], values(&person.groups))
+}
+
+fn values(ids: &[i64]) -> Vec<Value> {
+    ids.iter().map(|id| Value::from(*id)).collect()
 }
 
 /// Whether a project of that name exists, visible or not (`HEAD /projects`).
@@ -117,7 +134,9 @@ pub async fn details(app: &App, caller: &Caller, projects: Vec<Project>) -> Resu
 async fn my_roles(app: &App, caller: &Caller, ids: &[i64]) -> Result<HashMap<i64, Vec<Role>>> {
     let mut roles: HashMap<i64, Vec<Role>> = HashMap::new();
     let Some(person) = person(caller) else { return Ok(roles) };
-    for row in app.db.query_in(sql::ROLES_OF, ids.iter().copied(), params![person.id]).await? {
+    let select =
+        Select::new(sql::ROLE_COLUMNS, "FROM project_member m").filter_in("m.project_id", values(ids));
+    for row in mine(select, sql::MINE, person).fetch(&app.db).await? {
         roles.entry(row.get(0)?).or_default().extend(Role::from_id(row.get(1)?));
     }
     for mine in roles.values_mut() {

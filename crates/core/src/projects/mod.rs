@@ -9,11 +9,12 @@ pub use create::{NewProject, create};
 pub use delete::{NOT_EMPTY, deletable, delete};
 pub use list::{Detail, Visible, details, exists, list, parse_name};
 
-use crate::access::{Caller, Grant, Person, Role, permissions::ReadProject};
+use crate::access::{Caller, Grant, Person, Role, Standing, permissions::ReadProject};
 use crate::quota::{self, Usage};
 use crate::{App, Result, settings};
-use haven_db::{Timestamp, params};
+use haven_db::{Timestamp, Tx, params};
 use haven_oci::ProjectName;
+use std::collections::HashMap;
 
 /// A project as far as rights are concerned.
 #[derive(Clone, Debug)]
@@ -46,14 +47,47 @@ pub(crate) async fn by_id(app: &App, id: i64) -> Result<Option<Project>> {
     app.db.query_opt(sql::BY_ID, params![id]).await?.map(|row| sql::project(&row)).transpose()
 }
 
-/// The roles a user has in a project.
-pub(crate) async fn roles_of(app: &App, project: i64, user: i64) -> Result<Vec<Role>> {
-    let rows = app.db.query(sql::ROLES, params![project, user]).await?;
+/// The roles that a person has in a project, directly and by group, in one statement.
+pub(crate) async fn roles_of(app: &App, project: i64, person: &Person) -> Result<Vec<Role>> {
+    let rows = if person.groups.is_empty() {
+        app.db.query(sql::ROLES, params![project, person.id]).await?
+    } else {
+        let groups = person.groups.iter().copied();
+        app.db.query_in(sql::ROLES_WITH_GROUPS, groups, params![project, person.id]).await?
+    };
     let mut roles = Vec::with_capacity(rows.len());
     for row in rows {
         roles.extend(Role::from_id(row.get(0)?));
     }
     Ok(roles)
+}
+
+/// Whether a person administers any project, directly or by group.
+pub(crate) async fn administers_any(app: &App, person: &Person) -> Result<bool> {
+    // No group has the id 0: without any, the person alone is asked about.
+    let groups = person.groups.iter().copied().chain([0]);
+    let found =
+        app.db.query_in(sql::ADMINISTERS, groups, params![person.id, Role::ProjectAdmin.id()]).await?;
+    Ok(!found.is_empty())
+}
+
+/// The ids of projects by their names; those that do not exist are left out.
+pub(crate) async fn ids_of(app: &App, names: &[ProjectName]) -> Result<HashMap<String, i64>> {
+    let names = names.iter().map(ProjectName::as_str);
+    let rows = app.db.query_in(sql::IDS_OF, names, &[]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// The names of projects by their ids; those that do not exist are left out.
+pub(crate) async fn names_of(app: &App, ids: impl IntoIterator<Item = i64>) -> Result<HashMap<i64, String>> {
+    let rows = app.db.query_in(sql::PROJECT_NAMES_OF, ids, &[]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Whether a project is there, seen from within a transaction that has written a row which refers to it: its deletion
+/// then comes either before or after both.
+pub(crate) async fn is_live(tx: &mut Tx, project: i64) -> Result<bool> {
+    Ok(tx.query_opt(sql::LIVE, params![project]).await?.is_some())
 }
 
 /// Dates the project that the schema brings.
@@ -76,10 +110,11 @@ pub async fn get(app: &App, caller: &Caller, grant: &Grant<ReadProject>) -> Resu
 /// # Errors
 /// When the database fails.
 pub async fn summary(app: &App, caller: &Caller, grant: &Grant<ReadProject>) -> Result<Summary> {
-    use crate::access::{Action, Resource, may};
+    use crate::access::{Action, Resource};
     let repositories = app.db.query_one(sql::COUNT_REPOSITORIES, params![grant.project.id]).await?.get(0)?;
     let mut members = None;
-    if may(app, caller, &grant.project, Resource::Member, Action::List).await? {
+    let standing = Standing::of(app, caller, &grant.project).await?;
+    if standing.may(Resource::Member, Action::List) {
         let mut counts = [0; 5];
         for row in app.db.query(sql::COUNT_MEMBERS, params![grant.project.id]).await? {
             let role = Role::from_id(row.get(0)?);
@@ -90,9 +125,7 @@ pub async fn summary(app: &App, caller: &Caller, grant: &Grant<ReadProject>) -> 
         members = Some(counts);
     }
     let mut usage = None;
-    if may(app, caller, &grant.project, Resource::Quota, Action::Read).await?
-        && settings::get(app).await?.quota_per_project_enable
-    {
+    if standing.may(Resource::Quota, Action::Read) && settings::get(app).await?.quota_per_project_enable {
         usage = quota::usage(app, grant.project.id).await?;
     }
     Ok(Summary { repositories, members, quota: usage })
@@ -101,6 +134,6 @@ pub async fn summary(app: &App, caller: &Caller, grant: &Grant<ReadProject>) -> 
 fn person(caller: &Caller) -> Option<&Person> {
     match caller {
         Caller::Person(person) => Some(person),
-        Caller::Anonymous | Caller::Token(_) => None,
+        Caller::Anonymous | Caller::Robot(_) | Caller::Token(_) => None,
     }
 }

@@ -13,6 +13,23 @@ pub(super) const BY_ID: &str = "SELECT id, name, owner_id, public, created_at, u
 pub(super) const ROLES: &str = "SELECT role_id FROM project_member
     WHERE project_id = $1 AND entity_type = 'u' AND entity_id = $2";
 
+/// The list is of groups.
+pub(super) const ROLES_WITH_GROUPS: &str = "SELECT role_id FROM project_member
+    WHERE project_id = {next} AND (entity_type = 'u' AND entity_id = {after}
+        OR entity_type = 'g' AND entity_id IN ({list}))";
+
+/// The list is of groups.
+pub(super) const ADMINISTERS: &str = "SELECT id FROM project_member
+    WHERE role_id = {after} AND (entity_type = 'u' AND entity_id = {next}
+        OR entity_type = 'g' AND entity_id IN ({list})) LIMIT 1";
+
+pub(super) const IDS_OF: &str = "SELECT name, id FROM project WHERE name IN ({list}) AND deleted_at IS NULL";
+
+pub(super) const PROJECT_NAMES_OF: &str =
+    "SELECT id, name FROM project WHERE id IN ({list}) AND deleted_at IS NULL";
+
+pub(super) const LIVE: &str = "SELECT id FROM project WHERE id = $1 AND deleted_at IS NULL";
+
 pub(super) const DATE_FIRST: &str =
     "UPDATE project SET created_at = $1, updated_at = $1 WHERE id = 1 AND created_at = 0";
 
@@ -42,11 +59,15 @@ pub(super) const COUNT_MEMBERS: &str =
 
 pub(super) const COLUMNS: &str = "SELECT p.id, p.name, p.owner_id, p.public, p.created_at, p.updated_at";
 
-/// Conditions of lists.
-pub(super) const PUBLIC_OR_MINE: &str = "(p.public OR EXISTS (SELECT 1 FROM project_member m
-    WHERE m.project_id = p.id AND m.entity_type = 'u' AND m.entity_id = ?))";
-pub(super) const PRIVATE_AND_MINE: &str = "(NOT p.public AND EXISTS (SELECT 1 FROM project_member m
-    WHERE m.project_id = p.id AND m.entity_type = 'u' AND m.entity_id = ?))";
+/// Conditions of lists; the list is of groups, or of projects.
+pub(super) const PUBLIC_OR_MINE: &str = "p.public OR EXISTS (SELECT 1 FROM project_member m
+    WHERE m.project_id = p.id AND (m.entity_type = 'u' AND m.entity_id = ?
+        OR m.entity_type = 'g' AND m.entity_id IN ({list})))";
+pub(super) const PRIVATE_AND_MINE: &str = "NOT p.public AND EXISTS (SELECT 1 FROM project_member m
+    WHERE m.project_id = p.id AND (m.entity_type = 'u' AND m.entity_id = ?
+        OR m.entity_type = 'g' AND m.entity_id IN ({list})))";
+pub(super) const PUBLIC_OR_NAMED: &str = "p.public OR p.id IN ({list})";
+pub(super) const PRIVATE_AND_NAMED: &str = "NOT p.public AND p.id IN ({list})";
 pub(super) const OWNED_BY: &str = "p.owner_id = (SELECT u.id FROM user_account u WHERE u.username = ?)";
 
 /// About the projects of a page.
@@ -56,8 +77,9 @@ pub(super) const REPOSITORIES_OF: &str =
     "SELECT project_id, COUNT(*) FROM repository WHERE project_id IN ({list})
     GROUP BY project_id";
 pub(super) const NAMES_OF: &str = "SELECT id, username FROM user_account WHERE id IN ({list})";
-pub(super) const ROLES_OF: &str = "SELECT project_id, role_id FROM project_member
-    WHERE entity_type = 'u' AND project_id IN ({list}) AND entity_id = {next}";
+pub(super) const ROLE_COLUMNS: &str = "SELECT m.project_id, m.role_id";
+pub(super) const MINE: &str = "m.entity_type = 'u' AND m.entity_id = ?
+    OR m.entity_type = 'g' AND m.entity_id IN ({list})";
 
 pub(super) fn project(row: &Row) -> Result<Project> {
     let name: String = row.get(1)?;

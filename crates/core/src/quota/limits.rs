@@ -1,7 +1,10 @@
 //! Quotas over REST: the list, one of them, a new limit.
 
 use super::{room, sql};
-use crate::access::SystemGrant;
+use crate::access::{
+    SystemGrant,
+    permissions::{ListQuotas, ReadQuota, UpdateQuota},
+};
 use crate::{App, Error, Result};
 use haven_db::list::{Column, Kind, Query, Select};
 use haven_db::{Row, Timestamp, params};
@@ -38,7 +41,7 @@ const COLUMNS: &[Column] = &[
 /// When the database fails.
 pub async fn list(
     app: &App,
-    _grant: &SystemGrant,
+    _grant: &SystemGrant<ListQuotas>,
     project: Option<i64>,
     query: &Query,
 ) -> Result<(Vec<Quota>, i64)> {
@@ -55,7 +58,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn get(app: &App, _grant: &SystemGrant, id: i64) -> Result<Quota> {
+pub async fn get(app: &App, _grant: &SystemGrant<ReadQuota>, id: i64) -> Result<Quota> {
     let select = Select::new(sql::columns(), sql::FROM).filter("q.id = ?", id);
     quota(select.fetch(&app.db).await?.first().ok_or_else(|| unknown(id))?)
 }
@@ -93,7 +96,7 @@ pub fn check_limit(bytes: i64) -> Result<()> {
 ///
 /// # Errors
 /// `BadRequest` for what is no limit, `NotFound`.
-pub async fn set(app: &App, _grant: &SystemGrant, id: i64, hard: i64) -> Result<()> {
+pub async fn set(app: &App, _grant: &SystemGrant<UpdateQuota>, id: i64, hard: i64) -> Result<()> {
     check_limit(hard)?;
     let mut tx = app.db.begin().await?;
     let row = tx.query_opt(sql::PROJECT_OF, params![id]).await?.ok_or_else(|| unknown(id))?;

@@ -1,7 +1,7 @@
 //! Counting again from the blobs, for when something went wrong beside the program.
 
 use super::{room, sql};
-use crate::access::SystemGrant;
+use crate::access::{SystemGrant, permissions::UpdateQuota};
 use crate::{App, Result};
 use haven_db::params;
 
@@ -18,7 +18,7 @@ pub struct Recounted {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn recount(app: &App, _grant: &SystemGrant) -> Result<Vec<Recounted>> {
+pub async fn recount(app: &App, _grant: &SystemGrant<UpdateQuota>) -> Result<Vec<Recounted>> {
     let mut wrong = Vec::new();
     for row in app.db.query(sql::PROJECTS, params![]).await? {
         let (project, name): (i64, String) = (row.get(0)?, row.get(1)?);

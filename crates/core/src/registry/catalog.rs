@@ -1,7 +1,10 @@
 //! Lists of the distribution API: a repository's tags, and the repositories of the installation.
 
 use super::sql;
-use crate::access::{Grant, SystemGrant, permissions::Pull};
+use crate::access::{
+    Grant, SystemGrant,
+    permissions::{Pull, ReadCatalog},
+};
 use crate::{App, Code, Error, Result};
 use haven_db::params;
 use haven_oci::RepositoryName;
@@ -44,7 +47,7 @@ pub async fn tags(
 /// `BadRequest` when `last` is not one of them.
 pub async fn repositories(
     app: &App,
-    _grant: &SystemGrant,
+    _grant: &SystemGrant<ReadCatalog>,
     limit: Option<usize>,
     last: &str,
 ) -> Result<Listing> {

@@ -179,7 +179,7 @@ settings! {
     /// Days that a new robot lives, as the portal suggests.
     robot_token_duration: i64 = 30, TIME, true;
     /// What the names of robots begin with.
-    robot_name_prefix: String = "robot$", Shape::Filled, true;
+    robot_name_prefix: String = "robot$", Shape::Prefix, true;
     /// Whether webhooks are sent.
     notification_enable: bool = true, Shape::Flag, true;
     /// Whether limits on the storage of projects count.

@@ -14,7 +14,7 @@ pub use change::Change;
 pub use items::{Hidden, ITEMS, Values};
 pub use shape::{Item, Shape};
 
-use crate::access::SystemGrant;
+use crate::access::{SystemGrant, permissions::Administer};
 use crate::{App, Code, Error, Result};
 use haven_db::{Row, params};
 use moka::sync::Cache;
@@ -107,7 +107,7 @@ fn from_rows(app: &App, rows: &[Row]) -> Result<Values> {
 /// # Errors
 /// `BadRequest` for a value out of its range or one that does not agree with the others, `Forbidden` when the
 /// configuration has the last word.
-pub async fn set(app: &App, _grant: &SystemGrant, change: Change) -> Result<()> {
+pub async fn set(app: &App, _grant: &SystemGrant<Administer>, change: Change) -> Result<()> {
     if !editable(app) {
         let text = "current config is init by env variable: CONFIG_OVERWRITE_JSON, it cannot be updated";
         return Err(Error::new(Code::Forbidden, text));

@@ -32,6 +32,8 @@ pub enum Shape {
     Text,
     /// A text that is not blank; spaces around it do not count.
     Filled,
+    /// As [`Shape::Filled`], short and without a colon, which would end the name in Basic credentials.
+    Prefix,
     /// `host:port`, or empty.
     Endpoint,
     /// A JSON object of texts, in a text.
@@ -73,6 +75,7 @@ impl Item {
             Shape::Choice(words) if words.contains(&text.as_str()) => Some(text),
             Shape::Choice(words) => return Err(self.refuse(&format!("it is one of {}", words.join(", ")))),
             Shape::Filled => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+            Shape::Prefix => Some(text.trim().to_owned()).filter(|text| is_prefix(text)),
             Shape::Endpoint => Some(text.trim().to_owned()).filter(|text| is_endpoint(text)),
             Shape::Map => is_map(&text).then_some(text),
             Shape::Text | Shape::Secret => Some(text),
@@ -102,11 +105,16 @@ impl Shape {
         match self {
             Self::Flag => "it is either true or false",
             Self::Filled => "it must not be empty",
+            Self::Prefix => "it has up to 128 bytes, is not blank and has no colon",
             Self::Endpoint => "it is host:port",
             Self::Map => "it is a JSON object of texts",
             _ => "it is too long, or no text",
         }
     }
+}
+
+fn is_prefix(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 128 && !text.contains(|c: char| c == ':' || c.is_control())
 }
 
 fn is_endpoint(text: &str) -> bool {

@@ -1,6 +1,6 @@
 //! What the installation tells about itself: health and versions.
 
-use crate::access::SystemGrant;
+use crate::access::{SystemGrant, permissions::ReadVolumes};
 use crate::{App, Result};
 use haven_blobs::Space;
 use moka::sync::Cache;
@@ -78,7 +78,7 @@ where
 ///
 /// # Errors
 /// When the storage fails.
-pub async fn volumes(app: &App, _grant: &SystemGrant) -> Result<Option<Space>> {
+pub async fn volumes(app: &App, _grant: &SystemGrant<ReadVolumes>) -> Result<Option<Space>> {
     Ok(app.blobs.space().await?)
 }
 

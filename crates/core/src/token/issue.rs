@@ -6,7 +6,7 @@
 use super::claims::{Access, Claims, ISSUER};
 use super::scope::Scope;
 use super::{MAX_REMEMBERED, Tokens};
-use crate::access::{self, Action, Caller, Resource};
+use crate::access::{Action, Caller, Resource, Standing, SystemResource, may_system};
 use crate::{App, Code, Error, Result, projects, settings};
 use haven_db::Timestamp;
 use haven_oci::ProjectName;
@@ -155,7 +155,11 @@ async fn allowed(
 ) -> Result<Vec<String>> {
     match scope.kind.as_str() {
         "repository" => {}
-        "registry" if scope.name == "catalog" && caller.is_sysadmin() => return Ok(scope.actions.clone()),
+        "registry"
+            if scope.name == "catalog" && may_system(caller, SystemResource::Catalog, Action::Read) =>
+        {
+            return Ok(scope.actions.clone());
+        }
         _ => return Ok(Vec::new()),
     }
     let Some((project, _)) = scope.name.split_once('/') else { return Ok(Vec::new()) };
@@ -166,11 +170,10 @@ async fn allowed(
     let mut actions = Vec::new();
     if let Some(project) = projects::by_name(app, &name).await? {
         *newest = project.created_at.max(*newest);
-        for action in [Action::Pull, Action::Push, Action::Delete, Action::ScannerPull] {
-            if access::may(app, caller, &project, Resource::Repository, action).await? {
-                actions.push(action.as_str().to_owned());
-            }
-        }
+        let standing = Standing::of(app, caller, &project).await?;
+        let asked = [Action::Pull, Action::Push, Action::Delete, Action::ScannerPull];
+        let granted = asked.into_iter().filter(|action| standing.may(Resource::Repository, *action));
+        actions = granted.map(|action| action.as_str().to_owned()).collect();
     }
     known.insert(name, actions.clone());
     Ok(actions)

@@ -73,7 +73,7 @@ impl Tokens {
 impl From<Claims> for Known {
     fn from(claims: Claims) -> Self {
         let entries = claims.access.unwrap_or_default();
-        // Such an entry is issued to administrators only.
+        // Such an entry is issued only to whoever may read the catalog.
         let opens_catalog = |entry: &Access| {
             entry.kind == "registry"
                 && entry.name == "catalog"

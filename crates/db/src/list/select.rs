@@ -57,6 +57,16 @@ impl Select {
         self
     }
 
+    /// As [`Select::filter_many`], with a list of any length at `{list}`, after all other values; an empty one holds
+    /// nothing.
+    pub fn filter_list(mut self, sql: &'static str, mut values: Vec<Value>, mut list: Vec<Value>) -> Self {
+        fill(&mut list);
+        let marks = if list.is_empty() { "NULL".to_owned() } else { vec!["?"; list.len()].join(", ") };
+        values.append(&mut list);
+        self.conditions.push(Condition { sql: sql.replace("{list}", &marks), values });
+        self
+    }
+
     /// `GROUP BY` these; then [`Select::count`] counts the groups.
     pub fn group_by(mut self, columns: &'static str) -> Self {
         self.group = Some(columns);
@@ -220,10 +230,18 @@ fn nothing() -> Condition {
     Condition { sql: "1 = 0".to_owned(), values: Vec::new() }
 }
 
-/// `IN`, filled up to a power of two so that few different statements are prepared.
+/// Repeats the last value up to a power of two, so that few different statements are prepared.
+fn fill(values: &mut Vec<Value>) {
+    if let Some(last) = values.last().cloned() {
+        values.resize(values.len().next_power_of_two(), last);
+    }
+}
+
 fn any_of(column: &str, mut values: Vec<Value>) -> Condition {
-    let Some(last) = values.last().cloned() else { return nothing() };
-    values.resize(values.len().next_power_of_two(), last);
+    if values.is_empty() {
+        return nothing();
+    }
+    fill(&mut values);
     let marks = vec!["?"; values.len()].join(", ");
     Condition { sql: format!("{column} IN ({marks})"), values }
 }
@@ -294,6 +312,22 @@ mod tests {
                 "{q}"
             );
         }
+    }
+
+    #[test]
+    fn a_list_follows_the_other_values() {
+        let select = |list: Vec<Value>| {
+            Select::new("SELECT t.id", "FROM tag t")
+                .filter_list("t.a = ? OR t.b IN ({list})", vec![7.into()], list)
+                .statement(Engine::Sqlite)
+                .unwrap()
+        };
+        let (sql, values) = select(vec![1.into(), 2.into(), 3.into()]);
+        assert_eq!(sql, "SELECT t.id FROM tag t WHERE (t.a = $1 OR t.b IN ($2, $3, $4, $5))");
+        assert_eq!(values, [7, 1, 2, 3, 3].map(Value::from));
+        let (sql, values) = select(Vec::new());
+        assert_eq!(sql, "SELECT t.id FROM tag t WHERE (t.a = $1 OR t.b IN (NULL))");
+        assert_eq!(values, [Value::from(7)]);
     }
 
     #[test]

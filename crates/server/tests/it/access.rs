@@ -1,227 +1,49 @@
 //! Who may do what: every operation, asked by everybody, against the permission table of the specification.
-//!
-//! The rows below are written from that table, not from the code that is tested.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+pub(crate) mod matrix;
+mod operations;
+mod scene;
+
 use crate::on_each_engine;
-use haven_core::access::Role;
+use haven_core::access::{self, Caller, Person, Role, permissions};
+use haven_core::projects::{self, Visible};
+use haven_db::list::Query;
 use haven_db::params;
 use haven_oci::Digest;
 use haven_testkit::{Client, TestApp, image};
 use http::Method;
-use serde_json::{Value, json};
-use std::collections::{BTreeSet, HashMap};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Who {
-    Anonymous,
-    Foreign,
-    LimitedGuest,
-    Guest,
-    Developer,
-    Maintainer,
-    ProjectAdmin,
-    Admin,
-}
-
-use Who::{Admin, Anonymous, Developer, Foreign, Guest, LimitedGuest, Maintainer, ProjectAdmin};
-
-const EVERYBODY: [Who; 8] =
-    [Anonymous, Foreign, LimitedGuest, Guest, Developer, Maintainer, ProjectAdmin, Admin];
-
-/// The project that is asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Project {
-    Public,
-    Private,
-    /// There is none of that name.
-    Missing,
-}
-
-/// What an operation needs.
-#[derive(Clone, Copy, Debug)]
-enum Needs {
-    Nothing,
-    /// To be logged in.
-    Person,
-    /// To administer the installation.
-    System,
-    /// A permission in the project: a row and a letter of [`TABLE`].
-    Permission(&'static str, char),
-}
-
-use Needs::{Nothing, Permission, Person, System};
-
-/// Resource: project admin, maintainer, developer, guest, limited guest, and everybody if the project is public.
-/// Create, Read, Update, Delete, List, pull (p) and push (P).
-const TABLE: [(&str, [&str; 6]); 5] = [
-    ("self", ["RUD", "R", "R", "R", "R", "R"]),
-    ("repository", ["CRUDLpP", "CRUDLpP", "CRULpP", "RLp", "RLp", "Lp"]),
-    ("artifact", ["CRDL", "CRDL", "CRL", "RL", "RL", "RL"]),
-    ("tag", ["CDL", "CDL", "CL", "L", "L", "L"]),
-    ("accessory", ["L", "L", "L", "L", "L", "L"]),
-];
-
-impl Who {
-    fn role(self) -> Option<(Role, usize)> {
-        match self {
-            ProjectAdmin => Some((Role::ProjectAdmin, 0)),
-            Maintainer => Some((Role::Maintainer, 1)),
-            Developer => Some((Role::Developer, 2)),
-            Guest => Some((Role::Guest, 3)),
-            LimitedGuest => Some((Role::LimitedGuest, 4)),
-            Anonymous | Foreign | Admin => None,
-        }
-    }
-
-    fn may(self, project: Project, resource: &str, letter: char) -> bool {
-        let (_, row) = TABLE.iter().find(|(name, _)| *name == resource).unwrap();
-        let role = self.role().is_some_and(|(_, column)| row[column].contains(letter));
-        let public = project == Project::Public && row[5].contains(letter);
-        project != Project::Missing && (self == Admin || role || public)
-    }
-
-    fn name(self) -> String {
-        format!("{self:?}").to_lowercase()
-    }
-}
-
-/// One request of the REST API; in this order, for what is last takes away what the others ask about.
-type Operation = (&'static str, Needs, u16);
-
-const OPERATIONS: [Operation; 32] = [
-    ("getVersion", Nothing, 200),
-    ("getOpenApi", Nothing, 200),
-    ("getPing", Nothing, 200),
-    ("getHealth", Nothing, 200),
-    ("getSystemInfo", Nothing, 200),
-    ("getCurrentUserInfo", Person, 200),
-    ("getVolumes", System, 200),
-    ("getCert", Nothing, 404),
-    ("getConfigurations", System, 200),
-    ("updateConfigurations", System, 200),
-    ("listQuotas", System, 200),
-    ("getQuota", System, 200),
-    ("updateQuota", System, 200),
-    ("listProjects", Nothing, 200),
-    ("headProject", Person, 200),
-    ("createProject", Person, 201),
-    ("getProject", Permission("self", 'R'), 200),
-    ("getProjectSummary", Permission("self", 'R'), 200),
-    ("getProjectDeletable", Permission("self", 'D'), 200),
-    ("listAllRepositories", Nothing, 200),
-    ("listRepositories", Permission("repository", 'L'), 200),
-    ("getRepository", Permission("repository", 'R'), 200),
-    ("updateRepository", Permission("repository", 'U'), 200),
-    ("listArtifacts", Permission("artifact", 'L'), 200),
-    ("getArtifact", Permission("artifact", 'R'), 200),
-    ("listAccessories", Permission("accessory", 'L'), 200),
-    ("listTags", Permission("tag", 'L'), 200),
-    ("createTag", Permission("tag", 'C'), 201),
-    ("deleteTag", Permission("tag", 'D'), 200),
-    ("deleteArtifact", Permission("artifact", 'D'), 200),
-    ("deleteRepository", Permission("repository", 'D'), 200),
-    ("deleteProject", Permission("self", 'D'), 200),
-];
-
-/// The status that somebody must see.
-fn expected(who: Who, project: Project, needs: Needs, success: u16) -> u16 {
-    let allowed = match needs {
-        Nothing => true,
-        Person => who != Anonymous,
-        System => who == Admin,
-        Permission(..) if who == Admin && project == Project::Missing => return 404,
-        Permission(resource, letter) => who.may(project, resource, letter),
-    };
-    match (allowed, who) {
-        (true, _) => success,
-        (false, Anonymous) => 401,
-        (false, _) => 403,
-    }
-}
-
-/// Everybody, each with an account of their own.
-async fn everybody(app: &TestApp) -> HashMap<Who, Client> {
-    let mut clients = HashMap::from([(Anonymous, app.anonymous()), (Admin, app.admin())]);
-    for who in EVERYBODY.into_iter().filter(|who| !clients.contains_key(who)).collect::<Vec<_>>() {
-        clients.insert(who, app.person(&who.name()).await);
-    }
-    clients
-}
-
-/// A project in which somebody has their role, with an image under two tags and one that may go.
-async fn furnish(app: &TestApp, name: &str, who: Who, project: Project) {
-    if project == Project::Missing {
-        return;
-    }
-    app.project(name, project == Project::Public).await;
-    if let Some((role, _)) = who.role() {
-        let join = "INSERT INTO project_member (project_id, entity_type, entity_id, role_id, created_at, updated_at)
-            SELECT p.id, 'u', u.id, $3, 1, 1 FROM project p, user_account u WHERE p.name = $1 AND u.username = $2";
-        app.db().execute(join, params![name, who.name(), role.id()]).await.unwrap();
-    }
-    let (admin, repository) = (app.admin(), format!("{name}/web"));
-    for (tag, text) in [("v1", "kept"), ("old", "kept"), ("doomed", "doomed")] {
-        assert_eq!(admin.push(&repository, tag, &image(text)).await.status, 201);
-    }
-    assert_eq!(admin.push_blob(&repository, b"loose").await.status, 201);
-}
-
-/// The request of an operation in a project.
-async fn ask(client: &Client, operation: &haven_web::kit::Operation, project: &str) -> u16 {
-    let reference = if operation.id == "deleteArtifact" { "doomed" } else { "v1" };
-    let mut path = operation.path.clone();
-    for (hole, filling) in [
-        ("{project_name_or_id}", project),
-        ("{project_name}", project),
-        ("{repository_name}", "web"),
-        ("{reference}", reference),
-        ("{tag_name}", "old"),
-        ("{id}", "1"),
-    ] {
-        path = path.replace(hole, filling);
-    }
-    if operation.id == "headProject" {
-        path.push_str("?project_name=library");
-    }
-    let body = match operation.id {
-        "createProject" => {
-            json!({ "project_name": format!("{project}-new-{}", client.name().unwrap_or("x")) })
-        }
-        "createTag" => json!({ "name": "new" }),
-        "updateRepository" => json!({ "description": "text" }),
-        "updateQuota" => json!({ "hard": { "storage": -1 } }),
-        "updateConfigurations" => json!({ "banner_message": "text" }),
-        _ => Value::Null,
-    };
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    client
-        .request(operation.method.clone(), &path, &[("content-type", "application/json")], body)
-        .await
-        .status
-}
+use matrix::{EVERYBODY, Project, Who};
+use operations::OPERATIONS;
+use scene::People;
+use std::collections::BTreeSet;
 
 #[tokio::test]
 async fn every_operation_is_answered_as_the_permission_table_says() {
     let routed = haven_web::operations();
-    let known: BTreeSet<_> = OPERATIONS.iter().map(|(id, ..)| *id).collect();
+    let known: BTreeSet<_> = OPERATIONS.iter().map(|row| row.id).collect();
     let all: BTreeSet<_> = routed.iter().map(|operation| operation.id).collect();
-    assert_eq!(known, all, "the table has every operation that is routed");
+    assert_eq!(known, all, "the list has every operation that is routed");
     on_each_engine(async |app| {
-        let (routed, clients) = (haven_web::operations(), everybody(&app).await);
+        let (routed, people) = (haven_web::operations(), People::new(&app, &EVERYBODY).await);
         let mut wrong = Vec::new();
         for project in [Project::Public, Project::Private, Project::Missing] {
             for who in EVERYBODY {
                 let name = format!("{project:?}-{who:?}").to_lowercase();
-                furnish(&app, &name, who, project).await;
-                for (id, needs, success) in OPERATIONS {
-                    let operation = routed.iter().find(|operation| operation.id == id).unwrap();
-                    let status = ask(&clients[&who], operation, &name).await;
-                    let expected = expected(who, project, needs, success);
+                let scene = people.before(&app, &name, who, project).await;
+                for row in OPERATIONS {
+                    let operation = routed.iter().find(|operation| operation.id == row.id).unwrap();
+                    let (status, expected) = (scene.ask(row, operation).await, row.expected(who, project));
                     if status != expected {
-                        wrong.push(format!("{id} by {who:?}, {project:?}: {status}, not {expected}"));
+                        let needs = row.needs;
+                        wrong.push(format!(
+                            "{} ({needs:?}) by {who:?}, {project:?}: {status}, not {expected}",
+                            row.id
+                        ));
                     }
                 }
+                // Whoever made a project administers it, which must not help them elsewhere.
+                app.admin().delete(&format!("/api/v2.0/projects/{name}-new")).await;
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -266,8 +88,8 @@ fn expected_of_registry(who: Who, shown: Shown, project: Project, row: (&str, &s
     let reads = matches!(method, "GET" | "HEAD");
     let may = |letter| who.may(project, "repository", letter);
     let allowed = match needs {
-        "person" => who != Anonymous,
-        "system" => who == Admin && shown == Shown::Basic,
+        "person" => who != Who::Anonymous,
+        "system" => who.may_on_system("catalog", 'R') && shown == Shown::Basic,
         // Reading without credentials is refused even in a public project.
         letter => may(letter.chars().next().unwrap()) && !(reads && shown == Shown::Nothing),
     };
@@ -311,14 +133,14 @@ async fn open_upload(app: &TestApp, client: &Client, project: &str) -> String {
 #[tokio::test]
 async fn the_registry_answers_as_the_permission_table_says() {
     on_each_engine(async |app| {
-        let clients = everybody(&app).await;
+        let people = People::new(&app, &EVERYBODY).await;
         let mut wrong = Vec::new();
         for (shown, project, who) in combinations() {
             let name = format!("{shown:?}-{project:?}-{who:?}").to_lowercase();
-            furnish(&app, &name, who, project).await;
+            let scene = people.before(&app, &name, who, project).await;
             let client = match shown {
-                Shown::Token => clients[&who].token(&[&format!("repository:{name}/web:pull")]).await,
-                Shown::Nothing | Shown::Basic => clients[&who].clone(),
+                Shown::Token => scene.client.token(&[&format!("repository:{name}/web:pull")]).await,
+                Shown::Nothing | Shown::Basic => scene.client,
             };
             let mut upload = String::new();
             for row in REGISTRY {
@@ -345,7 +167,7 @@ fn combinations() -> Vec<(Shown, Project, Who)> {
     let mut all = Vec::new();
     for project in [Project::Public, Project::Private, Project::Missing] {
         for who in EVERYBODY {
-            let plain = if who == Anonymous { Shown::Nothing } else { Shown::Basic };
+            let plain = if who == Who::Anonymous { Shown::Nothing } else { Shown::Basic };
             all.extend([(plain, project, who), (Shown::Token, project, who)]);
         }
     }
@@ -378,6 +200,65 @@ async fn a_refusal_does_not_tell_whether_a_project_exists() {
         let [hidden, missing] = ["team", "nobodys"].map(|project| images.replace("{p}", project));
         let (hidden, missing) = (foreign.get(&hidden).await, foreign.get(&missing).await);
         assert_eq!(hidden.text().replace("team", "nobodys"), missing.text());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn groups_count_through_their_membership_of_a_project() {
+    on_each_engine(async |app| {
+        let (one, two) = (app.project("one", false).await, app.project("two", false).await);
+        let join =
+            "INSERT INTO project_member (project_id, entity_type, entity_id, role_id, created_at, updated_at)
+            VALUES ($1, $2, $3, $4, 1, 1)";
+        for (project, kind, entity, role) in [
+            (one, "g", 70, Role::Guest),
+            (one, "g", 71, Role::Developer),
+            (two, "u", 99, Role::Guest),
+            (two, "g", 70, Role::Maintainer),
+            // A person with the number of a group is somebody else.
+            (one, "u", 72, Role::ProjectAdmin),
+        ] {
+            app.db().execute(join, params![project, kind, entity, role.id()]).await.unwrap();
+        }
+        let table: [(&[i64], &str, &str); 6] = [
+            (&[], "", "p"),
+            (&[70], "p", "pPD"),
+            (&[71], "pP", "p"),
+            (&[72], "", "p"),
+            (&[1, 2, 3, 70, 71], "pP", "pPD"),
+            (&[71, 70, 71], "pP", "pPD"),
+        ];
+        for (groups, in_one, in_two) in table {
+            let person = Person { id: 99, username: "gina".into(), sysadmin: false, groups: groups.to_vec() };
+            let caller = Caller::Person(person);
+            for (project, expected) in [("one", in_one), ("two", in_two)] {
+                let name = project.parse().unwrap();
+                let mut may = String::new();
+                for (letter, granted) in [
+                    ('p', access::require::<permissions::Pull>(&app.app, &caller, &name).await.is_ok()),
+                    ('P', access::require::<permissions::Push>(&app.app, &caller, &name).await.is_ok()),
+                    (
+                        'D',
+                        access::require::<permissions::DeleteRepository>(&app.app, &caller, &name)
+                            .await
+                            .is_ok(),
+                    ),
+                ] {
+                    may.extend(granted.then_some(letter));
+                }
+                assert_eq!(may, expected, "{groups:?} in {project}");
+            }
+            let (seen, total) =
+                projects::list(&app.app, &caller, Visible::default(), Query::default()).await.unwrap();
+            let names: Vec<_> = seen.iter().map(|project| project.name.to_string()).collect();
+            let expected: &[&str] =
+                if in_one.is_empty() { &["library", "two"] } else { &["library", "one", "two"] };
+            assert_eq!(
+                (names, total),
+                (expected.iter().map(|name| (*name).to_owned()).collect(), expected.len() as i64)
+            );
+        }
     })
     .await;
 }

@@ -11,6 +11,7 @@ mod quotas;
 mod redirects;
 mod replicas;
 mod rest;
+mod robots;
 mod settings;
 mod short_uploads;
 mod tokens;

@@ -3,6 +3,7 @@
 
 mod artifacts;
 mod lists;
+mod permissions;
 mod projects;
 mod repositories;
 mod requests;

@@ -1,9 +1,12 @@
 //! The REST API below `/api/v2.0`: one file for each noun, each with its routes at the top.
 
 mod artifacts;
+mod permissions;
+mod project_robots;
 mod projects;
 mod quotas;
 mod repositories;
+mod robots;
 mod settings;
 mod shapes;
 mod system;
@@ -27,6 +30,9 @@ pub(crate) fn routes() -> Routes<Web> {
         .merge(repositories::routes())
         .merge(artifacts::routes())
         .merge(tags::routes())
+        .merge(robots::routes())
+        .merge(project_robots::routes())
+        .merge(permissions::routes())
 }
 
 /// `GET /api/version`, which lives outside the prefix.

@@ -4,7 +4,7 @@ use crate::caller::Asked;
 use crate::kit::{ApiResult, Json, Routes};
 use crate::state::Web;
 use axum::extract::State;
-use haven_core::access::require_system;
+use haven_core::access::{permissions::ReadConfiguration, require_system};
 use haven_core::settings::{self, Change};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ pub(super) fn routes() -> Routes<Web> {
 }
 
 async fn get(State(web): State<Web>, Asked(caller): Asked) -> ApiResult<Json<Value>> {
-    require_system(&caller)?;
+    require_system::<ReadConfiguration>(&caller)?;
     let values = settings::get(&web.app).await?;
     let (editable, mode_editable) = (settings::editable(&web.app), settings::mode_editable(&web.app).await?);
     let shown = settings::ITEMS.iter().filter(|item| item.shown).map(|item| {

@@ -9,20 +9,20 @@ use haven_db::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// Builds an object without what is empty.
-struct Shape(Map<String, Value>);
+pub(super) struct Shape(Map<String, Value>);
 
 impl Shape {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Map::new())
     }
 
-    fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.insert(name.into(), value.into());
         self
     }
 
     /// Left out when zero, empty or null.
-    fn unless_empty(self, name: &str, value: impl Into<Value>) -> Self {
+    pub(super) fn unless_empty(self, name: &str, value: impl Into<Value>) -> Self {
         let value = value.into();
         let empty = match &value {
             Value::Null => true,
@@ -36,16 +36,16 @@ impl Shape {
     }
 
     /// Null when empty.
-    fn list(self, name: &str, items: Vec<Value>) -> Self {
+    pub(super) fn list(self, name: &str, items: Vec<Value>) -> Self {
         let value = if items.is_empty() { Value::Null } else { items.into() };
         self.with(name, value)
     }
 
-    fn time(self, name: &str, time: Timestamp) -> Self {
+    pub(super) fn time(self, name: &str, time: Timestamp) -> Self {
         self.with(name, time.rfc3339_millis())
     }
 
-    fn done(self) -> Value {
+    pub(super) fn done(self) -> Value {
         self.0.into()
     }
 }

@@ -60,7 +60,7 @@ impl Client {
     pub(super) fn is_known(&self) -> bool {
         match &self.caller {
             Caller::Anonymous => false,
-            Caller::Person(_) => true,
+            Caller::Person(_) | Caller::Robot(_) => true,
             Caller::Token(token) => !token.subject.is_empty() && !token.expired,
         }
     }
@@ -106,7 +106,7 @@ impl Call {
     }
 
     /// May the client list all repositories?
-    pub(super) fn may_list_catalog(&self) -> Result<SystemGrant, Refused> {
+    pub(super) fn may_list_catalog(&self) -> Result<SystemGrant<permissions::ReadCatalog>, Refused> {
         access::require_catalog(&self.client.caller).map_err(|_| {
             let text = "unauthorized to list catalog: unauthorized to list catalog";
             challenge(text, Some("Basic realm=\"harbor\""))

@@ -1,0 +1,152 @@
+//! Every operation of the REST API, what it needs, and what it is asked with: a line for each way to ask.
+//!
+//! A request's path, query and body have holes that [`super::scene`] fills: `{project}`, `{project_id}`, `{robot_id}` and so
+//! on. What is last in the list takes away what the others ask about.
+
+use super::matrix::{Project, Who};
+
+/// What an operation needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Needs {
+    Nothing,
+    /// To have shown who one is.
+    Known,
+    /// To be a person; robots are refused with this status.
+    Person(u16),
+    /// To be a person, or a robot with this permission on the system.
+    PersonOrSystem(&'static str, char),
+    /// To administer the installation, or any project.
+    AnyAdmin,
+    /// A permission on the system: a row and a letter of [`super::matrix::SYSTEM`].
+    System(&'static str, char),
+    /// A permission in the project: a row and a letter of [`super::matrix::PROJECT`].
+    Permission(&'static str, char),
+    /// The same for a thing that is named by its number: one that is not there is not found, whoever asks.
+    Found(&'static str, char),
+}
+
+use Needs::{AnyAdmin, Found, Known, Nothing, Permission, Person, PersonOrSystem, System};
+
+/// One way to ask for an operation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    pub(crate) id: &'static str,
+    pub(crate) needs: Needs,
+    /// The status for whoever may.
+    pub(crate) success: u16,
+    pub(crate) query: &'static str,
+    pub(crate) body: &'static str,
+    /// A hole of the path, and the one that fills it here.
+    pub(crate) instead: (&'static str, &'static str),
+}
+
+const fn row(id: &'static str, needs: Needs, success: u16) -> Row {
+    Row { id, needs, success, query: "", body: "", instead: ("", "") }
+}
+
+impl Row {
+    const fn query(self, query: &'static str) -> Self {
+        Self { query, ..self }
+    }
+
+    const fn body(self, body: &'static str) -> Self {
+        Self { body, ..self }
+    }
+
+    const fn instead(self, hole: &'static str, filling: &'static str) -> Self {
+        Self { instead: (hole, filling), ..self }
+    }
+
+    /// The status that somebody must see.
+    pub(crate) fn expected(&self, who: Who, project: Project) -> u16 {
+        let missing = project == Project::Missing;
+        let allowed = match self.needs {
+            Nothing => true,
+            Known => who != Who::Anonymous,
+            Person(status) if who.is_robot() => return status,
+            Person(_) => who != Who::Anonymous,
+            PersonOrSystem(resource, letter) if who.is_robot() => who.may_on_system(resource, letter),
+            PersonOrSystem(..) => who != Who::Anonymous,
+            AnyAdmin => who == Who::Admin || who == Who::ProjectAdmin && !missing,
+            System(resource, letter) => who.may_on_system(resource, letter),
+            Found(..) if missing && who != Who::Anonymous => return 404,
+            Permission(resource, letter) if missing && who.may_anywhere(resource, letter) => return 404,
+            Permission(resource, letter) | Found(resource, letter) => who.may(project, resource, letter),
+        };
+        match (allowed, who) {
+            (true, _) => self.success,
+            (false, Who::Anonymous) => 401,
+            (false, _) => 403,
+        }
+    }
+}
+
+const ROBOT: &str = r#"{ "name": "made", "level": "project", "duration": 1, "permissions": [
+    { "kind": "project", "namespace": "{project}", "access": [{ "resource": "repository", "action": "pull" }] }] }"#;
+const SAME_ROBOT: &str = r#"{ "name": "robot${project}+one", "level": "project", "permissions": [
+    { "kind": "project", "namespace": "{project}", "access": [{ "resource": "repository", "action": "pull" }] }] }"#;
+const OLD_ROBOT: &str =
+    r#"{ "name": "old-made", "access": [{ "resource": "repository", "action": "pull" }] }"#;
+const SYSTEM_ROBOT: &str = r#"{ "name": "{project}-made", "level": "system", "duration": 1, "permissions": [
+    { "kind": "system", "namespace": "/", "access": [{ "resource": "user", "action": "list" }] }] }"#;
+const SAME_SYSTEM_ROBOT: &str = r#"{ "name": "robot${project}-one", "level": "system", "permissions": [
+    { "kind": "system", "namespace": "/", "access": [{ "resource": "user", "action": "list" }] }] }"#;
+const OF_PROJECT: &str = "q=Level%3Dproject%2CProjectID%3D{project_id}";
+const OF_SYSTEM: (&str, &str) = ("{robot_id}", "{system_robot_id}");
+const OLD: (&str, &str) = ("{robot_id}", "{old_robot_id}");
+
+pub(crate) const OPERATIONS: &[Row] = &[
+    row("getVersion", Nothing, 200),
+    row("getOpenApi", Nothing, 200),
+    row("getPing", Nothing, 200),
+    row("getHealth", Nothing, 200),
+    row("getSystemInfo", Nothing, 200),
+    row("getCurrentUserInfo", Person(412), 200),
+    row("getCurrentUserPermissions", Known, 200).query("scope=/project/{project_id}"),
+    row("getPermissions", AnyAdmin, 200),
+    row("getVolumes", System("system-volumes", 'R'), 200),
+    row("getCert", Nothing, 404),
+    row("listQuotas", System("quota", 'L'), 200),
+    row("getQuota", System("quota", 'R'), 200),
+    row("updateQuota", System("quota", 'U'), 200).body(r#"{ "hard": { "storage": -1 } }"#),
+    row("getConfigurations", System("configuration", 'R'), 200),
+    row("updateConfigurations", System("configuration", 'U'), 200).body(r#"{ "banner_message": "text" }"#),
+    row("listProjects", Nothing, 200),
+    row("headProject", Known, 200).query("project_name=library"),
+    row("createProject", PersonOrSystem("project", 'C'), 201).body(r#"{ "project_name": "{project}-new" }"#),
+    row("getProject", Permission("project", 'R'), 200),
+    row("getProjectSummary", Permission("project", 'R'), 200),
+    row("getProjectDeletable", Permission("project", 'D'), 200),
+    row("listRobots", System("robot", 'L'), 200),
+    row("listRobots", Permission("robot", 'L'), 200).query(OF_PROJECT),
+    row("createRobot", Permission("robot", 'C'), 201).body(ROBOT),
+    row("createRobot", System("robot", 'C'), 201).body(SYSTEM_ROBOT),
+    row("getRobot", Found("robot", 'R'), 200),
+    row("getRobot", System("robot", 'R'), 200).instead(OF_SYSTEM.0, OF_SYSTEM.1),
+    row("updateRobot", Found("robot", 'U'), 200).body(SAME_ROBOT),
+    row("updateRobot", System("robot", 'U'), 200).body(SAME_SYSTEM_ROBOT).instead(OF_SYSTEM.0, OF_SYSTEM.1),
+    row("refreshRobotSecret", Found("robot", 'U'), 200).body("{}"),
+    row("refreshRobotSecret", System("robot", 'U'), 200).body("{}").instead(OF_SYSTEM.0, OF_SYSTEM.1),
+    row("deleteRobot", Found("robot", 'D'), 200),
+    row("deleteRobot", System("robot", 'D'), 200).instead(OF_SYSTEM.0, OF_SYSTEM.1),
+    row("listProjectRobots", Permission("robot", 'L'), 200),
+    row("createProjectRobot", Permission("robot", 'C'), 201).body(OLD_ROBOT),
+    row("getProjectRobot", Permission("robot", 'R'), 200).instead(OLD.0, OLD.1),
+    row("updateProjectRobot", Permission("robot", 'U'), 200)
+        .body(r#"{ "disable": true }"#)
+        .instead(OLD.0, OLD.1),
+    row("deleteProjectRobot", Permission("robot", 'D'), 200).instead(OLD.0, OLD.1),
+    row("listAllRepositories", Nothing, 200),
+    row("listRepositories", Permission("repository", 'L'), 200),
+    row("getRepository", Permission("repository", 'R'), 200),
+    row("updateRepository", Permission("repository", 'U'), 200).body(r#"{ "description": "text" }"#),
+    row("listArtifacts", Permission("artifact", 'L'), 200),
+    row("getArtifact", Permission("artifact", 'R'), 200),
+    row("listAccessories", Permission("accessory", 'L'), 200),
+    row("listTags", Permission("tag", 'L'), 200),
+    row("createTag", Permission("tag", 'C'), 201).body(r#"{ "name": "new" }"#),
+    row("deleteTag", Permission("tag", 'D'), 200),
+    row("deleteArtifact", Permission("artifact", 'D'), 200).instead("{reference}", "doomed"),
+    row("deleteRepository", Permission("repository", 'D'), 200),
+    row("deleteProject", Permission("project", 'D'), 200),
+];
