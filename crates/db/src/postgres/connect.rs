@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::{Config, NoTls};
 
 use super::tls::{Mode, Tls};
@@ -34,14 +34,27 @@ pub(super) fn pool(options: &PostgresOptions) -> Result<Pool> {
         Mode::Disable => Manager::from_config(config, NoTls, manager),
         _ => Manager::from_config(config, tls.connector()?, manager),
     };
-    Pool::builder(manager)
+    let mut pool = Pool::builder(manager)
         .max_size(options.max_connections.max(1))
         .wait_timeout(Some(options.connect_timeout))
         .create_timeout(Some(options.connect_timeout))
         .recycle_timeout(Some(options.connect_timeout))
-        .runtime(Runtime::Tokio1)
-        .build()
-        .map_err(|error| Error::internal("cannot make the connection pool").because(error))
+        .runtime(Runtime::Tokio1);
+    if let Some(lifetime) = options.lifetime {
+        pool = pool.pre_recycle(no_older_than(lifetime));
+    }
+    pool.build().map_err(|error| Error::internal("cannot make the connection pool").because(error))
+}
+
+/// Refuses connections of that age, so that whoever wants one gets a younger one or a new one. All that have become too
+/// old meanwhile go on that occasion, for the pool asks one after the other until it finds one.
+fn no_older_than(lifetime: Duration) -> Hook {
+    Hook::sync_fn(move |_, metrics| {
+        if metrics.age() < lifetime {
+            return Ok(());
+        }
+        Err(HookError::message("the connection has reached its age"))
+    })
 }
 
 /// Takes out of a connection string what only libpq understands: the `ssl…` keys.

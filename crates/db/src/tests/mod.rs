@@ -4,6 +4,7 @@ mod faults;
 mod group;
 mod lists;
 mod migrations;
+mod pool;
 mod transactions;
 mod types;
 
