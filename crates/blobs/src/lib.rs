@@ -23,7 +23,7 @@ pub use filesystem::Filesystem;
 pub use memory::Memory;
 pub use object::ObjectStorage;
 pub use origin::Origin;
-pub use store::{BlobStore, ByteStream, Space, Stored};
+pub use store::{BlobStore, ByteStream, Space, Stored, StoredUpload};
 #[cfg(any(test, feature = "testing"))]
 pub use unreliable::Unreliable;
 pub use upload::Upload;

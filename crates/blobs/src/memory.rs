@@ -13,7 +13,7 @@ use haven_oci::{Algorithm, Digest};
 
 use crate::error::{Error, Kind, Result};
 use crate::hash::Hasher;
-use crate::store::{BlobStore, ByteStream, Stored};
+use crate::store::{BlobStore, ByteStream, Stored, StoredUpload};
 use crate::upload::{Upload, check_id};
 
 /// Slices are cut as a real store cuts them, so that callers meet more than one.
@@ -145,6 +145,20 @@ impl BlobStore for Memory {
         let mut found: Vec<Stored> = here.map(stored).collect();
         found.sort_unstable_by(|a, b| a.digest.cmp(&b.digest));
         Ok(found)
+    }
+
+    async fn uploads(&self) -> Result<Vec<StoredUpload>> {
+        let modified = SystemTime::UNIX_EPOCH;
+        let uploads = locked(&self.uploads);
+        Ok(uploads.keys().map(|id| StoredUpload { id: id.clone(), modified }).collect())
+    }
+
+    async fn holds(&self, upload: &Upload) -> Result<bool> {
+        if let Some(bytes) = locked(&self.uploads).get(&upload.id) {
+            return Ok(bytes.len() as u64 >= upload.size);
+        }
+        let became = upload.became();
+        Ok(became.is_some_and(|digest| locked(&self.blobs).contains_key(&digest)))
     }
 
     async fn check(&self) -> Result<()> {

@@ -35,6 +35,14 @@ pub struct Space {
     pub free: u64,
 }
 
+/// What the storage has of an upload, whatever the rows say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredUpload {
+    pub id: String,
+    /// When something of it was last written, by the storage's own clock.
+    pub modified: SystemTime,
+}
+
 /// A place for blobs.
 ///
 /// Committed blobs never change: they appear whole under the digest of their content, and vanish whole.
@@ -80,6 +88,27 @@ pub trait BlobStore: Send + Sync + 'static {
     /// The blobs whose hash begins with the byte `prefix`, by digest: the 256 shelves on which every layout keeps them.
     /// One that comes or goes meanwhile may be listed or not. Whatever is not a blob is passed over.
     async fn list(&self, algorithm: Algorithm, prefix: u8) -> Result<Vec<Stored>>;
+
+    /// As [`BlobStore::list`], all blobs of an algorithm at once: for storage where each list is a journey. `None` when
+    /// they are more than `most`, or when shelf by shelf is as good.
+    async fn list_few(&self, algorithm: Algorithm, most: usize) -> Result<Option<Vec<Stored>>> {
+        let _ = (algorithm, most);
+        Ok(None)
+    }
+
+    /// What lies here of uploads, by id, be they open or left behind. An open one may have nothing here; a draft of a
+    /// blob is no upload.
+    async fn uploads(&self) -> Result<Vec<StoredUpload>>;
+
+    /// Whether the bytes of an upload are there that it had when this state was written: then it can go on, or it has
+    /// become the blob of its hash already and its commit can be repeated.
+    async fn holds(&self, upload: &Upload) -> Result<bool>;
+
+    /// The blob as which the bytes of an open upload are in their place already, though nobody has asked for it yet.
+    fn placed(&self, upload: &Upload) -> Option<Digest> {
+        let _ = upload;
+        None
+    }
 
     /// Whether the storage can be written to, right now.
     async fn check(&self) -> Result<()>;

@@ -12,7 +12,7 @@ use futures::{StreamExt, stream};
 use haven_oci::{Algorithm, Digest};
 
 use crate::error::{Error, Kind, Result};
-use crate::store::{BlobStore, ByteStream, Space, Stored};
+use crate::store::{BlobStore, ByteStream, Space, Stored, StoredUpload};
 use crate::upload::Upload;
 
 /// Fails the first few tries of each operation on each blob or upload.
@@ -107,6 +107,25 @@ impl<S: BlobStore> BlobStore for Unreliable<S> {
     async fn list(&self, algorithm: Algorithm, prefix: u8) -> Result<Vec<Stored>> {
         self.pass("list", &format!("{algorithm}:{prefix:02x}"))?;
         self.inner.list(algorithm, prefix).await
+    }
+
+    async fn list_few(&self, algorithm: Algorithm, most: usize) -> Result<Option<Vec<Stored>>> {
+        self.pass("list", algorithm.as_str())?;
+        self.inner.list_few(algorithm, most).await
+    }
+
+    async fn uploads(&self) -> Result<Vec<StoredUpload>> {
+        self.pass("uploads", "")?;
+        self.inner.uploads().await
+    }
+
+    async fn holds(&self, upload: &Upload) -> Result<bool> {
+        self.pass("holds", &upload.id)?;
+        self.inner.holds(upload).await
+    }
+
+    fn placed(&self, upload: &Upload) -> Option<Digest> {
+        self.inner.placed(upload)
     }
 
     async fn check(&self) -> Result<()> {

@@ -66,6 +66,11 @@ impl Upload {
         self.hasher.algorithm()
     }
 
+    /// The blob that a commit has made of it, if one has; none while there is nothing to be made.
+    pub(crate) fn became(&self) -> Option<Digest> {
+        self.hasher.clone().digest().filter(|_| self.size > 0)
+    }
+
     /// The session as bytes, to be kept until the next request: about 170 plus what the back end needs.
     pub fn to_bytes(&self) -> Vec<u8> {
         let state = self.hasher.to_bytes();

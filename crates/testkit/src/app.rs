@@ -2,12 +2,13 @@
 
 use crate::client::Client;
 use axum::Router;
-use haven_blobs::{BlobStore, Filesystem, ObjectStorage, object};
+use haven_blobs::{BlobStore, Filesystem, ObjectStorage, conformance, object};
 use haven_core::access::Role;
 use haven_core::settings::Configured;
 use haven_core::{App, Options};
 use haven_db::testing::{TestDb, fresh};
 use haven_db::{Clock, Db, Engine, Timestamp, params};
+use haven_oci::Digest;
 use haven_web::conn::Network;
 use haven_web::metrics::Metrics;
 use std::path::Path;
@@ -34,6 +35,8 @@ pub struct TestApp {
 /// One process of an installation.
 async fn open(db: Db, clock: Clock, folder: &Path) -> Arc<App> {
     let blobs = blobs(folder);
+    // The first write makes the bucket.
+    blobs.check().await.unwrap();
     let options = Options {
         db,
         blobs,
@@ -175,6 +178,40 @@ impl TestApp {
         self.folder.path()
     }
 
+    /// The storage, as another process opens it.
+    pub fn blobs(&self) -> Arc<dyn BlobStore> {
+        blobs(self.folder.path())
+    }
+
+    /// The bucket that is the storage, if it is one.
+    pub fn bucket(&self) -> Option<object::Options> {
+        bucket(self.folder.path())
+    }
+
+    /// Puts anything, or nothing, in the place of a blob in storage.
+    pub async fn damage(&self, digest: &Digest, bytes: Option<&[u8]>) {
+        if let Some(bucket) = self.bucket() {
+            let bytes = bytes.map(|bytes| bytes.to_vec().into());
+            return ObjectStorage::open(&bucket).unwrap().damage(digest, bytes).await.unwrap();
+        }
+        let shelf = self.folder().join("docker/registry/v2/blobs").join(digest.algorithm().as_str());
+        let path = shelf.join(&digest.hex()[..2]).join(digest.hex()).join("data");
+        match bytes {
+            Some(bytes) => {
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, bytes).unwrap();
+            }
+            None => std::fs::remove_file(path).unwrap(),
+        }
+    }
+
+    /// The bytes in the place of a blob in storage, whatever they are.
+    pub async fn stored(&self, digest: &Digest) -> Option<Vec<u8>> {
+        let blobs = self.blobs();
+        let size = blobs.size(digest).await.unwrap()?;
+        Some(conformance::read_all(&*blobs, digest, size, 0..size).await.unwrap())
+    }
+
     /// How many files storage holds, uploads included; always none in a bucket.
     pub fn files(&self) -> usize {
         fn count(dir: &Path) -> usize {
@@ -197,9 +234,13 @@ fn router(app: &Arc<App>, network: Network) -> Router {
 
 /// Storage of the kind that this test run is about, apart from all others.
 fn blobs(folder: &Path) -> Arc<dyn BlobStore> {
-    let Some(mut bucket) = object::testing::bucket() else {
-        return Arc::new(Filesystem::open(folder).unwrap());
-    };
-    bucket.root = folder.file_name().unwrap().to_string_lossy().replace('.', "");
-    Arc::new(ObjectStorage::open(&bucket).unwrap())
+    match bucket(folder) {
+        None => Arc::new(Filesystem::open(folder).unwrap()),
+        Some(bucket) => Arc::new(ObjectStorage::open(&bucket).unwrap()),
+    }
+}
+
+fn bucket(folder: &Path) -> Option<object::Options> {
+    let name = folder.file_name().unwrap().to_string_lossy().to_lowercase();
+    object::testing::bucket_named(&format!("test-{}", name.trim_matches('.')))
 }

@@ -1,13 +1,16 @@
-//! What is on one of the shelves.
+//! What there is: on one of the shelves, and of uploads.
 
 use std::fs::{self, DirEntry};
 use std::io;
+use std::path::Path;
+use std::time::SystemTime;
 
 use haven_oci::{Algorithm, Digest};
 
-use super::layout::Layout;
+use super::layout::{Layout, TEMPORARY};
 use crate::error::{Error, Result};
-use crate::store::Stored;
+use crate::store::{Stored, StoredUpload};
+use crate::upload::check_id;
 
 /// The blobs of one of the 256 folders, by digest.
 pub(super) fn list(layout: &Layout, algorithm: Algorithm, prefix: u8) -> Result<Vec<Stored>> {
@@ -41,4 +44,43 @@ fn stored(entry: &DirEntry, algorithm: Algorithm, prefix: u8) -> io::Result<Opti
         }
         _ => Ok(None),
     }
+}
+
+/// The uploads that have a folder.
+pub(super) fn uploads(layout: &Layout) -> Result<Vec<StoredUpload>> {
+    let entries = entries(layout).map_err(|error| Error::io("list uploads", error))?;
+    let uploads = entries.into_iter().filter(|entry| !entry.is_draft);
+    Ok(uploads.map(|entry| StoredUpload { id: entry.name, modified: entry.modified }).collect())
+}
+
+/// Something of ours beside the blobs.
+pub(super) struct Entry {
+    /// The id of an upload, or the name of a draft.
+    pub(super) name: String,
+    pub(super) is_draft: bool,
+    /// When it was last written, by the clock of the file system.
+    pub(super) modified: SystemTime,
+}
+
+/// Uploads and drafts; strangers are passed over.
+pub(super) fn entries(layout: &Layout) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(&layout.uploads)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let is_draft = Path::new(&name).extension().is_some_and(|extension| extension == TEMPORARY);
+        if !is_draft && check_id(&name).is_err() {
+            continue;
+        }
+        if let Some(modified) = last_written(&entry) {
+            entries.push(Entry { name, is_draft, modified });
+        }
+    }
+    Ok(entries)
+}
+
+/// An entry may vanish while we look; then there is nothing to tell of it.
+fn last_written(entry: &DirEntry) -> Option<SystemTime> {
+    let data = fs::metadata(entry.path().join("data"));
+    data.or_else(|_| entry.metadata()).and_then(|metadata| metadata.modified()).ok()
 }

@@ -24,7 +24,7 @@ use haven_oci::{Algorithm, Digest};
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::error::{Error, Kind, Result};
-use crate::store::{BlobStore, ByteStream, Space, Stored};
+use crate::store::{BlobStore, ByteStream, Space, Stored, StoredUpload};
 use crate::upload::Upload;
 use layout::Layout;
 
@@ -105,6 +105,15 @@ impl BlobStore for Filesystem {
 
     async fn list(&self, algorithm: Algorithm, prefix: u8) -> Result<Vec<Stored>> {
         self.with_layout(move |layout| list::list(layout, algorithm, prefix)).await
+    }
+
+    async fn uploads(&self) -> Result<Vec<StoredUpload>> {
+        self.with_layout(list::uploads).await
+    }
+
+    async fn holds(&self, upload: &Upload) -> Result<bool> {
+        let upload = upload.clone();
+        self.with_layout(move |layout| session::holds(layout, &upload)).await
     }
 
     async fn check(&self) -> Result<()> {

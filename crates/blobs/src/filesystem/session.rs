@@ -1,6 +1,6 @@
 //! The file of an upload: opened by one at a time, and trusted only while every sync of it succeeds.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -65,6 +65,18 @@ fn try_open(path: &Path, id: &str, size: u64) -> Result<Option<File>> {
 fn lacks_locks(error: &io::Error) -> bool {
     let without = [Errno::NOTSUP, Errno::NOSYS, Errno::NOLCK].map(|errno| Some(errno.raw_os_error()));
     without.contains(&error.raw_os_error())
+}
+
+/// Whether the file has all that was acknowledged, or has become the blob of its hash.
+pub(super) fn holds(layout: &Layout, upload: &Upload) -> Result<bool> {
+    match fs::metadata(layout.upload(&upload.id)?.join("data")) {
+        Ok(metadata) => Ok(metadata.len() >= upload.size),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let Some(digest) = upload.became() else { return Ok(false) };
+            Ok(layout.size(&digest)? == Some(upload.size))
+        }
+        Err(error) => Err(Error::io(format!("look for upload {}", upload.id), error)),
+    }
 }
 
 /// Brings the file to the disk. After a failed sync nobody knows what the disk holds, and a second sync would

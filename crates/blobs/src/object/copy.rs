@@ -1,28 +1,28 @@
 //! Copies within the service, of any size.
 //!
 //! S3 copies at most 5 GiB by one request, and takes its time over it. Larger objects are copied piece by piece as the
-//! parts of a new multipart. The client library does not know that request, so it is signed as a URL and sent here.
+//! parts of a new multipart.
 
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use haven_oci::Digest;
-use object_store::client::{HttpClient, HttpRequestBody};
+use object_store::ObjectStoreExt;
+use object_store::client::HttpClient;
 use object_store::multipart::PartId;
 use object_store::path::Path;
-use object_store::signer::{Method, SignedUrlOptions, Signer};
-use object_store::{HeaderValue, ObjectStoreExt};
+use object_store::signer::{Method, Signer};
 
 use super::ObjectStorage;
 use super::failure::failed;
-use crate::error::{Error, Kind, Result};
+use super::request::Signed;
+use crate::error::{Kind, Result};
 
 /// What S3 copies by one request.
 const MOST_AT_ONCE: u64 = 5 << 30;
 const MOST_PIECES: u64 = 10_000;
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(200);
-const LINK_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 impl ObjectStorage {
     /// Gives the object of an upload, of `size` bytes, its place as a blob.
@@ -105,35 +105,18 @@ impl Pieces<'_> {
     }
 
     async fn try_part(&self, id: &str, number: usize, range: &str) -> Result<PartId> {
-        let context = || format!("copy {range} of {} to {}", self.from, self.to);
         let source = format!("{}/{}", self.storage.name, self.from);
-        let header = |text: &str| {
-            HeaderValue::from_str(text).map_err(|error| Error::with_source(Kind::Invalid, context(), error))
+        let request = Signed {
+            method: Method::PUT,
+            key: self.to,
+            query: vec![("partNumber", number.to_string()), ("uploadId", id.to_owned())],
+            headers: vec![("x-amz-copy-source", source), ("x-amz-copy-source-range", range.to_owned())],
+            context: format!("copy {range} of {} to {}", self.from, self.to),
         };
-        let (source, range) = (header(&source)?, header(range)?);
-        let options = SignedUrlOptions::new()
-            .with_query([("partNumber", number.to_string()), ("uploadId", id.to_owned())])
-            .with_signed_header(http::HeaderName::from_static("x-amz-copy-source"), source.clone())
-            .with_signed_header(http::HeaderName::from_static("x-amz-copy-source-range"), range.clone());
-        let url = self.signer.signed_url_opts(Method::PUT, self.to, LINK_LIFETIME, &options).await;
-        let url = url.map_err(|error| failed(context(), error))?;
-        let request = http::Request::put(url.as_str())
-            .header("x-amz-copy-source", source)
-            .header("x-amz-copy-source-range", range)
-            .body(HttpRequestBody::empty());
-        let request = request.map_err(|error| Error::with_source(Kind::Invalid, context(), error))?;
-        let answer = self.http.execute(request).await;
-        let answer = answer.map_err(|error| Error::with_source(Kind::Unavailable, context(), error))?;
-        let status = answer.status();
-        let body = answer.into_body().bytes().await;
-        let body = body.map_err(|error| Error::with_source(Kind::Unavailable, context(), error))?;
-        let text = String::from_utf8_lossy(&body);
-        match tag(&text).filter(|_| status.is_success()) {
+        let answer = request.send(self.http, self.signer).await?;
+        match tag(&answer.text).filter(|_| answer.status.is_success()) {
             Some(tag) => Ok(PartId { content_id: tag }),
-            None => {
-                let kind = if status.is_client_error() { Kind::Invalid } else { Kind::Unavailable };
-                Err(Error::with_source(kind, context(), format!("the storage answers {status}: {text}")))
-            }
+            None => Err(answer.refused()),
         }
     }
 }

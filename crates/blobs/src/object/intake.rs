@@ -190,18 +190,40 @@ impl<'a> Intake<'a> {
     /// Waits for the parts; those that have arrived without a gap are what was kept.
     async fn arrive(mut self, upload: &mut Upload) -> Result<()> {
         // Only a multipart that could not even be begun has no sender.
-        let Some(sender) = self.sender else {
+        let Some(sender) = self.sender.take() else {
             return Err(Error::new(Kind::Unavailable, format!("begin multipart of upload {}", self.id)));
         };
         let arrived = sender.arrive().await;
+        let went_on = self.state.multipart.is_some();
         self.state.littered = true;
         if let Some(hasher) = arrived.hasher {
             self.state.tail = Tail::default();
             (upload.size, upload.hasher) = (arrived.multipart.size, hasher);
         }
+        let target = arrived.multipart.target.clone();
         self.state.multipart = Some(arrived.multipart);
         upload.backend = self.state.to_bytes();
-        arrived.failure.map_or(Ok(()), Err)
+        match arrived.failure {
+            Some(_) if went_on && self.has_ended(target.as_ref()).await? => Err(Error::no_upload(&self.id)),
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a crash came after the commit and before the state was written down: then the multipart is no more, which
+    /// every service says in its own words. What the commit made is there.
+    async fn has_ended(&self, target: Option<&Digest>) -> Result<bool> {
+        let made = self.storage.target_key(&self.id, target)?;
+        let mut keys = vec![made];
+        if let Intent::Last(digest) = &self.intent {
+            keys.push(self.storage.keys.blob(digest));
+        }
+        for key in keys {
+            if self.storage.object_size(&key).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Gives up everything that was taken in.

@@ -42,15 +42,15 @@ impl Keys {
         self.blob_folder(algorithm).join(format!("{prefix:02x}"))
     }
 
-    /// The digest of the blob under a key of a shelf, unless the object is a stranger.
-    pub(super) fn digest(&self, algorithm: Algorithm, prefix: u8, key: &Path) -> Option<Digest> {
-        let mut parts = key.prefix_match(&self.shelf(algorithm, prefix))?;
-        let (hex, data) = (parts.next()?, parts.next()?);
+    /// The digest of the blob under a key, unless the object is a stranger.
+    pub(super) fn digest(&self, algorithm: Algorithm, key: &Path) -> Option<Digest> {
+        let mut parts = key.prefix_match(&self.blob_folder(algorithm))?;
+        let (shelf, hex, data) = (parts.next()?, parts.next()?, parts.next()?);
         if data.as_ref() != "data" || parts.next().is_some() {
             return None;
         }
         let digest: Digest = format!("{algorithm}:{}", hex.as_ref()).parse().ok()?;
-        digest.hex().starts_with(&format!("{prefix:02x}")).then_some(digest)
+        (digest.hex().get(..2) == Some(shelf.as_ref())).then_some(digest)
     }
 
     /// What the keys of all uploads begin with.
@@ -96,7 +96,8 @@ impl Keys {
         self.uploads().join("probe.tmp")
     }
 
-    fn blob_folder(&self, algorithm: Algorithm) -> Path {
+    /// What the keys of all blobs of an algorithm begin with.
+    pub(super) fn blob_folder(&self, algorithm: Algorithm) -> Path {
         self.base.clone().join("blobs").join(algorithm.as_str())
     }
 }
@@ -112,8 +113,10 @@ mod tests {
         for (root, begin) in [("", ""), ("/", ""), ("/harbor/images/", "harbor/images/"), ("a", "a/")] {
             let keys = Keys::new(root).unwrap();
             assert_eq!(keys.blob(&digest).as_ref(), format!("{begin}{tail}"));
-            assert_eq!(keys.digest(Algorithm::Sha256, 0xe3, &keys.blob(&digest)), Some(digest.clone()));
-            assert_eq!(keys.digest(Algorithm::Sha256, 0xe4, &keys.blob(&digest)), None);
+            assert_eq!(keys.digest(Algorithm::Sha256, &keys.blob(&digest)), Some(digest.clone()));
+            assert_eq!(keys.digest(Algorithm::Sha512, &keys.blob(&digest)), None);
+            let elsewhere = keys.blob(&digest).as_ref().replace("/e3/", "/e4/");
+            assert_eq!(keys.digest(Algorithm::Sha256, &Path::parse(elsewhere).unwrap()), None);
         }
         assert_eq!(Keys::new("a//b").unwrap_err().kind, Kind::Invalid);
         assert_eq!(Keys::new("../a").unwrap_err().kind, Kind::Invalid);
@@ -124,7 +127,7 @@ mod tests {
         let keys = Keys::new("r").unwrap();
         let path = |text: &str| Path::parse(format!("r/docker/registry/v2/{text}")).unwrap();
         for stranger in ["blobs/sha256/e3/short/data", "blobs/sha256/e3/data", "blobs/sha256/e3"] {
-            assert_eq!(keys.digest(Algorithm::Sha256, 0xe3, &path(stranger)), None, "{stranger}");
+            assert_eq!(keys.digest(Algorithm::Sha256, &path(stranger)), None, "{stranger}");
         }
         assert_eq!(keys.id_of(&path("uploads/3f-1/data")).as_deref(), Some("3f-1"));
         for stranger in ["uploads/probe.tmp", "uploads/3f-1", "uploads/A/data", "blobs/3f/data"] {

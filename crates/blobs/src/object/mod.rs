@@ -11,11 +11,13 @@ mod connect;
 mod copy;
 mod failure;
 mod hashing;
+mod holds;
 mod intake;
 mod keys;
 mod options;
 mod parts;
 mod read;
+mod request;
 mod state;
 mod sweep;
 #[cfg(any(test, feature = "testing"))]
@@ -25,21 +27,26 @@ pub(crate) mod tests;
 mod write;
 
 use std::collections::HashSet;
+use std::future::ready;
 use std::ops::Range;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use haven_oci::{Algorithm, Digest};
+use object_store::ObjectMeta;
+use object_store::path::Path;
 use object_store::signer::Method;
 
 use self::connect::Bucket;
 use self::failure::failed;
 use self::keys::Keys;
 pub use self::options::{Copies, Options, Patience, Service};
+use self::state::State;
 use crate::error::{Error, Kind, Result};
-use crate::store::{BlobStore, ByteStream, Stored};
+use crate::store::{BlobStore, ByteStream, Stored, StoredUpload};
 use crate::upload::{Upload, check_id};
 
 /// A store in a bucket. Any number of processes may share it.
@@ -97,6 +104,19 @@ impl ObjectStorage {
         };
         Err(Error::with_source(Kind::Invalid, context, error))
     }
+
+    /// The blobs below a key.
+    fn blobs_below(&self, algorithm: Algorithm, key: &Path) -> BoxStream<'static, Result<Stored>> {
+        let context = format!("list {key}");
+        let objects = self.bucket.objects.list(Some(key));
+        let objects = objects.map_err(move |error| failed(context.as_str(), error));
+        let keys = self.keys.clone();
+        let blob = move |object: ObjectMeta| {
+            let digest = keys.digest(algorithm, &object.location)?;
+            Some(Stored { digest, size: object.size, modified: object.last_modified.into() })
+        };
+        objects.try_filter_map(move |object| ready(Ok(blob(object)))).boxed()
+    }
 }
 
 #[async_trait]
@@ -149,16 +169,35 @@ impl BlobStore for ObjectStorage {
 
     async fn list(&self, algorithm: Algorithm, prefix: u8) -> Result<Vec<Stored>> {
         let shelf = self.keys.shelf(algorithm, prefix);
-        let context = |error| failed(format!("list blobs {algorithm}:{prefix:02x}"), error);
-        let objects = self.bucket.objects.list(Some(&shelf)).map_err(context);
-        let stored = objects.try_filter_map(async |object| {
-            let digest = self.keys.digest(algorithm, prefix, &object.location);
-            let modified = object.last_modified.into();
-            Ok(digest.map(|digest| Stored { digest, size: object.size, modified }))
-        });
-        let mut blobs: Vec<Stored> = stored.try_collect().await?;
+        let mut blobs: Vec<Stored> = self.blobs_below(algorithm, &shelf).try_collect().await?;
         blobs.sort_unstable_by(|a, b| a.digest.cmp(&b.digest));
         Ok(blobs)
+    }
+
+    async fn list_few(&self, algorithm: Algorithm, most: usize) -> Result<Option<Vec<Stored>>> {
+        let mut stored = self.blobs_below(algorithm, &self.keys.blob_folder(algorithm));
+        let mut blobs = Vec::new();
+        while let Some(blob) = stored.try_next().await? {
+            if blobs.len() >= most {
+                return Ok(None);
+            }
+            blobs.push(blob);
+        }
+        blobs.sort_unstable_by(|a, b| a.digest.cmp(&b.digest));
+        Ok(Some(blobs))
+    }
+
+    async fn uploads(&self) -> Result<Vec<StoredUpload>> {
+        let (written, _) = self.written_uploads().await?;
+        Ok(written.into_iter().map(|(id, modified)| StoredUpload { id, modified }).collect())
+    }
+
+    async fn holds(&self, upload: &Upload) -> Result<bool> {
+        self.holds_upload(upload).await
+    }
+
+    fn placed(&self, upload: &Upload) -> Option<Digest> {
+        State::of(upload).ok()?.placed()
     }
 
     async fn check(&self) -> Result<()> {

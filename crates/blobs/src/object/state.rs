@@ -67,6 +67,14 @@ impl State {
         self.multipart.as_ref().map_or(0, |multipart| multipart.size)
     }
 
+    /// The blob as which all bytes so far lie in their place.
+    pub(super) fn placed(self) -> Option<Digest> {
+        match self.tail {
+            Tail::Placed(digest) => Some(digest),
+            Tail::Inline(_) | Tail::Staged(_) => None,
+        }
+    }
+
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION, u8::from(self.littered)];
         match &self.tail {

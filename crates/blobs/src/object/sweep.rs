@@ -74,23 +74,9 @@ impl ObjectStorage {
 
     /// See [`crate::BlobStore::sweep`].
     pub(super) async fn sweep_uploads(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64> {
-        let context = |error| failed("list uploads", error);
         // What is written now shows what time it is there, as exactly as the list has it.
         self.probe().await?;
-        let (probe, mut now) = (self.keys.probe(), None);
-        let mut written: HashMap<String, SystemTime> = HashMap::new();
-        let mut objects = self.bucket.objects.list(Some(&self.keys.uploads()));
-        while let Some(object) = objects.next().await {
-            let object = object.map_err(context)?;
-            let modified = object.last_modified.into();
-            if object.location == probe {
-                now = Some(modified);
-            }
-            let Some(id) = self.keys.id_of(&object.location) else { continue };
-            let last = written.entry(id).or_insert(modified);
-            *last = (*last).max(modified);
-        }
-        drop(objects);
+        let (written, now) = self.written_uploads().await?;
         let old = |last: &SystemTime| now?.duration_since(*last).ok().filter(|age| *age >= older_than);
         let mut swept = 0;
         for (id, _) in written.iter().filter(|(id, last)| old(last).is_some() && !known.contains(*id)) {
@@ -98,6 +84,25 @@ impl ObjectStorage {
             swept += 1;
         }
         Ok(swept)
+    }
+
+    /// When each upload that has objects was last written to, and when the probe was.
+    pub(super) async fn written_uploads(&self) -> Result<(HashMap<String, SystemTime>, Option<SystemTime>)> {
+        let context = |error| failed("list uploads", error);
+        let (probe, mut probed) = (self.keys.probe(), None);
+        let mut written: HashMap<String, SystemTime> = HashMap::new();
+        let mut objects = self.bucket.objects.list(Some(&self.keys.uploads()));
+        while let Some(object) = objects.next().await {
+            let object = object.map_err(context)?;
+            let modified = object.last_modified.into();
+            if object.location == probe {
+                probed = Some(modified);
+            }
+            let Some(id) = self.keys.id_of(&object.location) else { continue };
+            let last = written.entry(id).or_insert(modified);
+            *last = (*last).max(modified);
+        }
+        Ok((written, probed))
     }
 
     /// Writes something small.

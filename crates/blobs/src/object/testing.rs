@@ -1,7 +1,12 @@
 //! The bucket that tests are given: `http://KEY:SECRET@HOST:PORT/BUCKET`, as `scripts/with-s3.sh` sets it.
 
+use bytes::Bytes;
+use haven_oci::Digest;
+
+use super::ObjectStorage;
 use super::options::{Options, Service};
 use super::parts::random;
+use crate::error::Result;
 
 /// The bucket of this test run, if it was given one.
 pub fn bucket() -> Option<Options> {
@@ -9,6 +14,17 @@ pub fn bucket() -> Option<Options> {
     let bucket = Options::for_tests(&url);
     assert!(bucket.is_some(), "HAVEN_TEST_S3 is http://KEY:SECRET@HOST:PORT/BUCKET");
     bucket
+}
+
+/// A place apart from all others on the server of this test run: a bucket of that name, where writing makes one as with
+/// the server of `scripts/with-s3.sh`, else a root of that name in the bucket that was given.
+pub fn bucket_named(name: &str) -> Option<Options> {
+    let mut options = bucket()?;
+    match variable("HAVEN_TEST_S3_FOLDER") {
+        Some(_) => (options.bucket, options.root) = (name.to_owned(), String::new()),
+        None => name.clone_into(&mut options.root),
+    }
+    Some(options)
 }
 
 /// Whether the server takes keys with a SHA-512 in them. That of `scripts/with-s3.sh` does not: beside each object it
@@ -20,6 +36,20 @@ pub fn knows_sha512() -> bool {
 #[expect(clippy::disallowed_methods, reason = "tests are told by the environment what they may use")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl ObjectStorage {
+    /// Puts anything, or nothing, in the place of a blob: how a test damages one.
+    ///
+    /// # Errors
+    /// Those of the service.
+    pub async fn damage(&self, digest: &Digest, bytes: Option<Bytes>) -> Result<()> {
+        let key = self.keys.blob(digest);
+        match bytes {
+            Some(bytes) => self.write(&key, bytes.into()).await,
+            None => self.remove(&key).await,
+        }
+    }
 }
 
 impl Options {

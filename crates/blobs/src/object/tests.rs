@@ -310,6 +310,50 @@ async fn a_commit_that_broke_off_after_any_step_can_be_repeated() {
 }
 
 #[tokio::test]
+async fn after_a_commit_that_nobody_noted_the_upload_is_gone_and_not_in_disorder() {
+    let Some(mut options) = options() else { return };
+    options.patience.retries = 0;
+    let (store, watch) = watched_with(&options);
+    for (number, step) in [Some("DELETE marker"), Some("PUT data"), None].into_iter().enumerate() {
+        let bytes = content(11 + number as u64, 16 * MEBIBYTE);
+        let digest = Digest::sha256(&bytes);
+        let (head, tail) = (bytes.slice(..9 * MEBIBYTE), bytes.slice(9 * MEBIBYTE..));
+        let mut upload = begin(&store, &format!("noted-{number}")).await;
+        upload.expect_more();
+        store.append(&mut upload, body(&head, 100_000), None).await.unwrap();
+        let noted = resumed(&upload);
+        assert!(store.holds(&noted).await.unwrap());
+        store.append(&mut upload, body(&tail, 100_000), None).await.unwrap();
+        *watch.breaks.lock().unwrap() = step;
+        assert_eq!(store.commit(resumed(&upload), &digest).await.is_err(), step.is_some());
+        *watch.breaks.lock().unwrap() = None;
+        assert!(!store.holds(&noted).await.unwrap() && store.holds(&upload).await.unwrap(), "{step:?}");
+        let mut again = resumed(&noted);
+        again.expect(&digest);
+        let error = store.append(&mut again, body(&tail, 100_000), None).await.unwrap_err();
+        assert_eq!(error.kind, Kind::NotFound, "{step:?}");
+    }
+}
+
+#[tokio::test]
+async fn parts_that_a_rule_of_the_bucket_has_ended_are_missed() {
+    let Some((store, watch)) = watched() else { return };
+    let bytes = content(14, 20 * MEBIBYTE);
+    let mut upload = begin(&store, "ended").await;
+    upload.expect_more();
+    store.append(&mut upload, body(&bytes, 100_000), None).await.unwrap();
+    assert!(store.holds(&resumed(&upload)).await.unwrap());
+    watch.take();
+    let multipart = State::of(&upload).unwrap().multipart.unwrap();
+    let key = store.target_key("ended", None).unwrap();
+    store.bucket.multiparts.abort_multipart(&key, &multipart.id).await.unwrap();
+    assert!(!store.holds(&resumed(&upload)).await.unwrap());
+    // A service that does not tell its parts is believed as long as the multipart is remembered.
+    *watch.breaks.lock().unwrap() = Some("GET data?uploadId");
+    assert_eq!(store.holds(&resumed(&upload)).await.unwrap_err().kind, Kind::Unavailable);
+}
+
+#[tokio::test]
 async fn what_is_too_large_for_one_copy_is_copied_in_pieces() {
     let Some(mut options) = options() else { return };
     options.copies = Copies { single: 6 << 20, piece: 5 << 20, at_once: 3 };

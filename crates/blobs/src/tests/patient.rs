@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use haven_oci::{Algorithm, Digest};
 
-use crate::{BlobStore, ByteStream, Error, Kind, Memory, Result, Stored, Unreliable, Upload};
+use crate::{BlobStore, ByteStream, Error, Kind, Memory, Result, Stored, StoredUpload, Unreliable, Upload};
 
 pub(super) struct Patient<S>(pub(super) S);
 
@@ -83,6 +83,22 @@ impl<S: BlobStore> BlobStore for Patient<S> {
 
     async fn list(&self, algorithm: Algorithm, prefix: u8) -> Result<Vec<Stored>> {
         persist!(self.0.list(algorithm, prefix))
+    }
+
+    async fn list_few(&self, algorithm: Algorithm, most: usize) -> Result<Option<Vec<Stored>>> {
+        persist!(self.0.list_few(algorithm, most))
+    }
+
+    async fn uploads(&self) -> Result<Vec<StoredUpload>> {
+        persist!(self.0.uploads())
+    }
+
+    async fn holds(&self, upload: &Upload) -> Result<bool> {
+        persist!(self.0.holds(upload))
+    }
+
+    fn placed(&self, upload: &Upload) -> Option<Digest> {
+        self.0.placed(upload)
     }
 
     async fn check(&self) -> Result<()> {

@@ -4,15 +4,17 @@
 
 #![expect(clippy::unwrap_used, reason = "this is a test suite that happens to be a library")]
 
-use std::io;
+mod bodies;
+
 use std::ops::Range;
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::StreamExt;
 use haven_oci::{Algorithm, Digest};
 
-use crate::error::{Kind, Result};
-use crate::store::{BlobStore, ByteStream};
+pub use self::bodies::{body, broken_body, content, read_all};
+use crate::error::Kind;
+use crate::store::BlobStore;
 use crate::upload::Upload;
 
 const MEBIBYTE: usize = 1 << 20;
@@ -60,46 +62,8 @@ pub async fn run_with(store: &dyn BlobStore, traits: Traits) {
     store.an_aborted_upload_is_gone().await;
     store.an_id_is_used_once_and_cannot_wander().await;
     store.a_shelf_lists_its_blobs().await;
+    store.a_state_tells_whether_its_bytes_are_there().await;
     store.store.check().await.unwrap();
-}
-
-/// `size` bytes that are different for every `seed` and do not repeat with any power of two.
-pub fn content(seed: u64, size: usize) -> Bytes {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut bytes = Vec::with_capacity(size + 8);
-    while bytes.len() < size {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(size);
-    bytes.into()
-}
-
-/// `bytes` as a body of chunks of `size`.
-pub fn body(bytes: &Bytes, size: usize) -> ByteStream {
-    let bytes = bytes.clone();
-    let starts = (0..bytes.len()).step_by(size);
-    stream::iter(starts.map(move |at| Ok(bytes.slice(at..bytes.len().min(at + size))))).boxed()
-}
-
-/// A body that delivers `bytes` and then breaks.
-pub fn broken_body(bytes: &Bytes, size: usize) -> ByteStream {
-    let error = io::Error::from(io::ErrorKind::ConnectionReset);
-    body(bytes, size).chain(stream::once(async { Err(error) })).boxed()
-}
-
-/// All that `range` of the blob yields.
-pub async fn read_all(
-    store: &dyn BlobStore,
-    digest: &Digest,
-    size: u64,
-    range: Range<u64>,
-) -> Result<Vec<u8>> {
-    let stream = store.read(digest, size, range).await?;
-    let slices: Vec<Bytes> = stream.try_collect().await.unwrap();
-    Ok(slices.concat())
 }
 
 /// A number that no earlier run on the same store has used.
@@ -381,7 +345,38 @@ impl Suite<'_> {
         assert_eq!(listed(Algorithm::Sha256, prefix).await, Some(4321));
         assert_eq!(listed(Algorithm::Sha256, prefix.wrapping_add(1)).await, None);
         assert_eq!(listed(Algorithm::Sha512, prefix).await, None);
+        if let Some(all) = self.store.list_few(Algorithm::Sha256, usize::MAX).await.unwrap() {
+            assert!(all.is_sorted_by(|a, b| a.digest < b.digest));
+            assert!(all.iter().any(|blob| blob.digest == digest && blob.size == 4321));
+            assert_eq!(self.store.list_few(Algorithm::Sha256, all.len() - 1).await.unwrap(), None);
+        }
         self.store.delete(&digest).await.unwrap();
         assert_eq!(listed(Algorithm::Sha256, prefix).await, None);
+    }
+
+    async fn a_state_tells_whether_its_bytes_are_there(&self) {
+        let (bytes, digest) = self.content(21, 600_000);
+        let mut upload = self.begin(21).await;
+        assert!(self.store.holds(&upload).await.unwrap(), "nothing is all there");
+        upload.expect_more();
+        self.store.append(&mut upload, body(&bytes.slice(..400_000), 10_000), None).await.unwrap();
+        let uploads = self.store.uploads().await.unwrap();
+        assert!(uploads.iter().any(|stored| stored.id == upload.id), "{uploads:?}");
+        assert!(self.store.holds(&upload).await.unwrap());
+        let mut other = self.begin(1021).await;
+        other.expect_more();
+        self.store.append(&mut other, body(&bytes.slice(..400_000), 10_000), None).await.unwrap();
+        self.store.abort(&other.id).await.unwrap();
+        assert!(!self.store.holds(&other).await.unwrap(), "it was dropped");
+        let uploads = self.store.uploads().await.unwrap();
+        assert!(!uploads.iter().any(|stored| stored.id == other.id), "{uploads:?}");
+        let half = upload.clone();
+        self.store.append(&mut upload, body(&bytes.slice(400_000..), 10_000), None).await.unwrap();
+        let whole = upload.clone();
+        self.store.commit(upload, &digest).await.unwrap();
+        assert!(self.store.holds(&whole).await.unwrap(), "it is the blob, and the commit can be repeated");
+        assert!(!self.store.holds(&half).await.unwrap(), "it cannot go on any more");
+        self.store.delete(&digest).await.unwrap();
+        assert!(!self.store.holds(&whole).await.unwrap());
     }
 }
