@@ -17,6 +17,10 @@ use std::time::Duration;
 /// Longer than any push lies between placing bytes and writing their row.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// How long storage may take to remove bytes: less than a transaction may rest, on either engine. Were it over before them,
+/// a push could bring the same bytes, and lose them.
+const PATIENCE: Duration = Duration::from_secs(8);
+
 /// The generation of a digest as somebody saw it.
 #[derive(Clone, Debug)]
 pub(crate) struct Watch {
@@ -125,7 +129,9 @@ pub(super) async fn remove_announced(
         Doomed::Damaged => tx.execute(sql::LOSE_BLOB, params![digest.as_str()]).await?,
     };
     if held > 0 {
-        blobs.delete(digest).await?;
+        let deleted = tokio::time::timeout(PATIENCE, blobs.delete(digest)).await;
+        deleted
+            .map_err(|_| Error::new(Code::Unavailable, format!("storage is slow to remove {digest}")))??;
     }
     if held > 0 && why == Doomed::Orphaned {
         tx.execute(sql::DROP_HELD_BLOB, params![digest.as_str()]).await?;

@@ -143,8 +143,8 @@ pub async fn finish(
         };
         let mut claim = claim(&app, &id).await?;
         match claim.finish(&app, project, &digest, chunk).await {
-            // Whatever was wrong with the content, the session cannot become the blob any more.
-            Err(error) if error.code == Code::DigestInvalid => {
+            // Whatever was wrong with the content, or if it is gone: the session cannot become the blob any more.
+            Err(error) if matches!(error.code, Code::DigestInvalid | Code::BlobUploadUnknown) => {
                 app.db.execute(sql::DELETE_CLAIMED, params![id, claim.lease]).await?;
                 Err(error)
             }
@@ -268,11 +268,15 @@ impl Claim {
         // Before the bytes come: storage that knows the digest may put them in place at once.
         let watch = watch(&app.db, digest, app.clock.now()).await?;
         // Bytes that are gone may have become the blob just before a crash, and then the commit still succeeds.
-        self.append(app, chunk).await?;
+        let known = self.append(app, chunk).await?;
         admit(app, project, digest, self.upload.size).await?;
         let commit = app.blobs.commit(self.upload.clone(), digest);
         let size = match renewing(app, &self.id, &self.lease, commit).await? {
             Err(error) if error.kind == haven_blobs::Kind::NotFound => return Err(unknown().because(error)),
+            // Not the client's mistake: what it sent had nowhere to go.
+            Err(error) if error.kind == haven_blobs::Kind::DigestMismatch && !known => {
+                return Err(unknown().because(error));
+            }
             done => done?,
         };
         let ending = (sql::DELETE_CLAIMED, [self.id.as_str().into(), self.lease.as_str().into()]);

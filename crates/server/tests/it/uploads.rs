@@ -409,15 +409,23 @@ async fn a_crash_between_the_blob_and_its_row_is_made_good_by_asking_again() {
 
 #[tokio::test]
 async fn a_session_whose_bytes_are_lost_is_unknown() {
-    on_files(async |app| {
+    on_each_engine(async |app| {
         let admin = app.admin();
-        let session = open(&admin, UPLOADS).await;
-        patch(&admin, &session, "", "hello").await;
-        let id = session.rsplit('/').next().unwrap();
-        Filesystem::open(app.folder()).unwrap().abort(id).await.unwrap();
-        assert_eq!(told(&patch(&admin, &session, "", "!").await), is(404, "BLOB_UPLOAD_UNKNOWN"));
-        let done = finish(&admin, &session, &Digest::sha256(b"hello"), "").await;
-        assert_eq!(told(&done), is(404, "BLOB_UPLOAD_UNKNOWN"));
+        // More than a bucket's session keeps in its row.
+        let bytes = vec![7; 100_000];
+        let whole = Digest::sha256(&[bytes.as_slice(), b"!"].concat());
+        for digest in [whole, Digest::sha256(&bytes)] {
+            let session = open(&admin, UPLOADS).await;
+            assert_eq!(patch(&admin, &session, "0-99999", bytes.clone()).await.status, 202);
+            let id = session.rsplit('/').next().unwrap();
+            app.blobs().abort(id).await.unwrap();
+            assert_eq!(told(&patch(&admin, &session, "", "!").await), is(404, "BLOB_UPLOAD_UNKNOWN"));
+            let last = if digest == Digest::sha256(&bytes) { "" } else { "!" };
+            let done = finish(&admin, &session, &digest, last).await;
+            assert_eq!(told(&done), is(404, "BLOB_UPLOAD_UNKNOWN"));
+            assert_eq!(told(&admin.get(&session).await), is(404, "BLOB_UPLOAD_UNKNOWN"), "it is over");
+        }
+        assert_eq!(count(&app, "upload").await, 0);
     })
     .await;
 }
