@@ -197,15 +197,17 @@ fn name(stage: Stage) -> &'static str {
         Stage::Shelves => "blobs",
         Stage::Bytes => "bytes",
         Stage::Rows => "rows",
+        Stage::Manifests => "manifests",
+        Stage::Uploads => "uploads",
     }
 }
 
 fn style(stage: Stage) -> ProgressStyle {
     let count = match stage {
         Stage::Bytes => "{bytes}/{total_bytes} {bytes_per_sec}",
-        Stage::Shelves | Stage::Rows => "{pos}/{len}",
+        Stage::Shelves | Stage::Rows | Stage::Manifests | Stage::Uploads => "{pos}/{len}",
     };
-    let template = format!("{:<6}{{wide_bar}} {count} {{eta}} {{msg}}", name(stage));
+    let template = format!("{:<9}{{wide_bar}} {count} {{eta}} {{msg}}", name(stage));
     ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 

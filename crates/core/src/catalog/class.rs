@@ -69,6 +69,11 @@ impl Class {
         }
     }
 
+    /// Whether it can be a signature of cosign's older form, which a tag ties to what it signs.
+    pub(super) fn is_signature(manifest: &Manifest) -> bool {
+        manifest.layers.iter().any(|layer| layer.media_type == COSIGN_LAYER)
+    }
+
     /// The subject of this manifest, with what it is to it. `tag` is how it was pushed: cosign's older signatures are
     /// told by their tag.
     pub(super) fn attachment(&self, manifest: &Manifest, tag: Option<&TagName>) -> Option<Attachment> {
@@ -87,9 +92,8 @@ impl Class {
             return Some(Attachment { subject: subject.digest.clone(), kind });
         }
         let hex = tag?.as_str().strip_prefix("sha256-")?.strip_suffix(".sig")?;
-        let signs = manifest.layers.iter().any(|layer| layer.media_type == COSIGN_LAYER);
         let subject = format!("sha256:{hex}").parse().ok()?;
-        signs.then_some(Attachment { subject, kind: COSIGN })
+        Self::is_signature(manifest).then_some(Attachment { subject, kind: COSIGN })
     }
 }
 

@@ -6,8 +6,10 @@
 mod artifacts;
 mod class;
 mod delete;
+mod expected;
 mod push;
 mod recompute;
+mod remake;
 mod repositories;
 mod sql;
 mod tags;
@@ -21,8 +23,10 @@ pub use repositories::{
 pub use tags::{Tag, create_tag, delete_tag, list_tags};
 
 pub(crate) use delete::{artifact_by_digest, remove_artifact, remove_tag};
+pub(crate) use expected::{Expected, total_size};
 pub(crate) use push::{
     NewArtifact, attach, check_children, children, lock_repository, missing, open_repository, put_artifact,
     put_tag, relist,
 };
 pub(crate) use recompute::recompute;
+pub(crate) use remake::remake;

@@ -1,11 +1,12 @@
 //! The steps of a push inside its transaction.
 
 use super::class::Class;
+use super::expected::{to_i64, total_size};
 use super::sql;
 use crate::{App, Code, Error, Result};
 use haven_db::list::{batches, in_list};
 use haven_db::{Kind, Timestamp, Tx, Value, params};
-use haven_oci::{Digest, Manifest, ManifestKind, RepositoryName, TagName};
+use haven_oci::{Digest, Manifest, RepositoryName, TagName};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// A manifest on its way to become an artifact.
@@ -22,7 +23,7 @@ pub(crate) struct NewArtifact<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Child {
     pub(crate) id: i64,
-    size: i64,
+    pub(super) size: i64,
 }
 
 /// The repository's id; made if it is new. Holds its row until the transaction ends.
@@ -112,7 +113,7 @@ pub(crate) async fn put_artifact(tx: &mut Tx, new: &NewArtifact<'_>, now: Timest
                 new.class.artifact_type.as_str(),
                 new.manifest.media_type.as_str(),
                 to_i64(new.manifest.size)?,
-                size(new)?,
+                total_size(new.manifest, new.children.iter().map(|child| child.size))?,
                 new.class.icon,
                 text(&serde_json::json!(new.manifest.annotations)),
                 text(&serde_json::json!(new.class.extra_attrs)),
@@ -129,7 +130,7 @@ pub(crate) async fn put_artifact(tx: &mut Tx, new: &NewArtifact<'_>, now: Timest
 ///
 /// # Errors
 /// `ManifestBlobUnknown` when a blob was taken from the project since it was looked for.
-async fn link(tx: &mut Tx, new: &NewArtifact<'_>, id: i64) -> Result<()> {
+pub(super) async fn link(tx: &mut Tx, new: &NewArtifact<'_>, id: i64) -> Result<()> {
     let mut needed = BTreeSet::from([new.digest.as_str()]);
     needed.extend(new.manifest.blobs().map(|blob| blob.digest.as_str()));
     let mut linked = HashSet::new();
@@ -187,24 +188,6 @@ async fn refer(tx: &mut Tx, new: &NewArtifact<'_>, id: i64) -> Result<()> {
         tx.execute(&sql::insert_references(some.len()), &values).await?;
     }
     Ok(())
-}
-
-/// Manifest and all that it refers to, in bytes.
-fn size(new: &NewArtifact<'_>) -> Result<i64> {
-    let own = to_i64(new.manifest.size)?;
-    let rest = match new.manifest.kind {
-        ManifestKind::Image => new
-            .manifest
-            .blobs()
-            .try_fold(0i64, |sum, blob| to_i64(blob.size).map(|size| sum.saturating_add(size)))?,
-        ManifestKind::Index => new.children.iter().fold(0i64, |sum, child| sum.saturating_add(child.size)),
-    };
-    Ok(own.saturating_add(rest))
-}
-
-fn to_i64(size: u64) -> Result<i64> {
-    i64::try_from(size)
-        .map_err(|_| Error::new(Code::ManifestInvalid, "a size in the manifest is out of range"))
 }
 
 /// Points a tag at an artifact; its push time changes only when the tag is new or moves.

@@ -89,6 +89,32 @@ pub(super) const RECOMPUTE: [&str; 4] = [
         WHERE a.repository_id = repository.id AND a.listed) WHERE id = $1",
 ];
 
+/// Where an artifact lives, which never changes.
+pub(super) const HOME_OF: &str = "SELECT repository_id FROM artifact WHERE id = $1";
+
+pub(super) const HOLD_REPOSITORY: &str = RECOMPUTE[0];
+
+/// What was pushed.
+pub(super) const PUSHED: &str = "SELECT a.project_id, a.digest, a.manifest_media_type, a.pushed_at, m.content
+    FROM artifact a JOIN manifest m ON m.digest = a.digest WHERE a.id = $1";
+
+pub(super) const DESCRIBE_ARTIFACT: &str =
+    "UPDATE artifact SET type = $2, media_type = $3, artifact_type = $4,
+    manifest_media_type = $5, manifest_size = $6, size = $7, icon = $8, annotations = $9 WHERE id = $1";
+
+/// Of an artifact; they are made again.
+pub(super) const FORGET_NEEDS: [&str; 2] = [
+    "DELETE FROM artifact_reference WHERE parent_id = $1",
+    "DELETE FROM artifact_blob WHERE artifact_id = $1",
+];
+
+pub(super) const HANGS_ON: &str = "SELECT id, subject_digest, type FROM accessory WHERE artifact_id = $1";
+
+pub(super) const DELETE_ACCESSORY: &str = "DELETE FROM accessory WHERE id = $1";
+
+pub(super) const MARK_IF_ACCESSORY: &str = "UPDATE artifact SET accessory =
+    EXISTS (SELECT 1 FROM accessory x WHERE x.artifact_id = artifact.id) WHERE id = $1";
+
 pub(super) const COUNT_ARTIFACTS: &str =
     "UPDATE repository SET artifact_count = artifact_count + $2, updated_at = $3 WHERE id = $1";
 

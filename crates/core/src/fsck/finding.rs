@@ -22,6 +22,12 @@ pub enum Fault {
     MissingManifest,
     /// The bytes of a manifest in the database are not those of the digest.
     WrongManifest,
+    /// An open upload whose bytes are gone.
+    LostUpload,
+    /// Storage has bytes of an upload that no row knows.
+    StrayUpload,
+    /// The rows of an artifact do not say what its manifest says.
+    WrongArtifact,
     /// A row refers to one that is not there.
     DanglingRow,
     /// A value that follows from other rows does not.
@@ -40,6 +46,9 @@ impl Fault {
             Self::UnreadableBlob => "unreadable-blob",
             Self::MissingManifest => "missing-manifest",
             Self::WrongManifest => "wrong-manifest",
+            Self::LostUpload => "lost-upload",
+            Self::StrayUpload => "stray-upload",
+            Self::WrongArtifact => "wrong-artifact",
             Self::DanglingRow => "dangling-row",
             Self::StaleRow => "stale-row",
         }

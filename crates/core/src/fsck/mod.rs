@@ -1,18 +1,22 @@
-//! Consistency: the database against storage, both ways, and rows against each other.
+//! Consistency: the database against storage, both ways, manifests against the rows made of them, and rows against each
+//! other.
 //!
 //! Owns no table. It looks without changing anything, while the program runs or not, and mends only when told to; what
 //! mends is a step of the slice that owns the rows. One of the 256 shelves of storage is compared at a time, so memory
 //! does not grow with the installation.
 
+mod artifact;
 mod blobs;
 mod compare;
 mod content;
 mod damage;
 mod finding;
+mod manifests;
 mod needed;
 mod orphans;
 mod rows;
 mod sql;
+mod uploads;
 
 pub use finding::{Fault, Finding, Needed, Repair, Summary};
 
@@ -73,6 +77,10 @@ pub enum Stage {
     Bytes,
     /// Rows against rows, counted in checks.
     Rows,
+    /// Manifests against the rows of their artifacts, counted in artifacts.
+    Manifests,
+    /// Sessions against what storage holds of them, counted in sessions.
+    Uploads,
 }
 
 /// Those who listen.
@@ -84,9 +92,11 @@ pub type Listener<'a> = dyn FnMut(Event<'_>) + Send + 'a;
 /// When database or storage cannot be asked. What is found wrong is no error.
 pub async fn check(on: &Installation, options: &Options, listener: &mut Listener<'_>) -> Result<Summary> {
     let mut check = Check { on, options, listener, summary: Summary::default() };
-    let shelves = blobs::compare_shelves(&mut check).await?;
+    let orphans = blobs::compare_shelves(&mut check).await?;
     rows::check(&mut check).await?;
-    orphans::check(&mut check, shelves).await?;
+    let suspicious = orphans::suspicious(&check, &orphans);
+    uploads::check(&mut check, suspicious).await?;
+    orphans::check(&mut check, orphans, suspicious).await?;
     Ok(check.summary)
 }
 
@@ -132,26 +142,22 @@ impl Check<'_, '_> {
     }
 }
 
-/// One of the 256 parts of the digests of one algorithm.
+/// One of the 256 parts of the digests of one algorithm, or all of them where they are few.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shelf {
     algorithm: Algorithm,
-    prefix: u8,
+    prefix: Option<u8>,
 }
 
 impl Shelf {
-    fn all() -> impl Iterator<Item = Self> {
-        let of = |algorithm| (0..=u8::MAX).map(move |prefix| Self { algorithm, prefix });
-        [Algorithm::Sha256, Algorithm::Sha512].into_iter().flat_map(of)
-    }
-
     /// The first digest text that belongs here, and the first that does not.
     fn bounds(self) -> (String, String) {
-        let low = format!("{}:{:02x}", self.algorithm, self.prefix);
-        let high = match self.prefix {
-            u8::MAX => format!("{}:g", self.algorithm),
-            prefix => format!("{}:{:02x}", self.algorithm, prefix + 1),
-        };
-        (low, high)
+        let text = |prefix: u8| format!("{}:{prefix:02x}", self.algorithm);
+        let end = || format!("{}:g", self.algorithm);
+        match self.prefix {
+            None => (text(0), end()),
+            Some(u8::MAX) => (text(u8::MAX), end()),
+            Some(prefix) => (text(prefix), text(prefix + 1)),
+        }
     }
 }

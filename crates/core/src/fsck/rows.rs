@@ -2,7 +2,7 @@
 //!
 //! Both engines enforce the keys. A database that was edited by hand, or put back from pieces, may be wrong all the same.
 
-use super::{Check, Fault, Finding, Repair, Stage, damage, sql};
+use super::{Check, Fault, Finding, Repair, Stage, damage, manifests, sql};
 use crate::registry;
 use crate::{Result, catalog};
 use haven_blobs::verify;
@@ -29,6 +29,8 @@ enum Mend {
     Run(&'static str, &'static str, &'static str),
     /// The repository's values are computed again.
     Recompute,
+    /// The project gets the blob again.
+    Link,
     /// The blob's row is made again.
     Blob,
     /// The manifest comes back from storage.
@@ -42,7 +44,8 @@ enum Mend {
 const LOOK: &str = "Haven never leaves rows so: look where it comes from";
 const GONE: &str = "it is gone already";
 const RECOMPUTED: &str = "computed again";
-const CHILD: &str = "push what the index contains again, then repair";
+/// What helps an index whose parts are not there.
+pub(super) const CHILD: &str = "push what the index contains again, then repair";
 
 const fn dangling(table: &'static str, sql: &'static str, mend: Mend) -> Question {
     Question { table, sql, fault: Fault::DanglingRow, mend }
@@ -69,7 +72,7 @@ const QUESTIONS: [Question; 16] = [
     dangling(
         "artifact_blob",
         sql::NEED_WITHOUT_LINK,
-        Mend::Run(sql::LINK, "give the blob to the project", LOOK),
+        Mend::Link,
     ),
     dangling(
         "artifact",
@@ -92,9 +95,14 @@ const QUESTIONS: [Question; 16] = [
 const TOTALS: [Question; 2] = [stale("artifact", sql::LISTED), stale("repository", sql::COUNT)];
 
 pub(super) async fn check(check: &mut Check<'_, '_>) -> Result<()> {
-    let all = QUESTIONS.iter().chain(&TOTALS);
-    let total = all.clone().count() as u64;
-    for (done, question) in all.enumerate() {
+    ask(check, &QUESTIONS, 0).await?;
+    manifests::check(check).await?;
+    ask(check, &TOTALS, QUESTIONS.len()).await
+}
+
+async fn ask(check: &mut Check<'_, '_>, questions: &[Question], before: usize) -> Result<()> {
+    let total = (QUESTIONS.len() + TOTALS.len()) as u64;
+    for (done, question) in questions.iter().enumerate() {
         let mut recomputed = HashSet::new();
         for row in check.on.db.query(question.sql, params![MOST]).await? {
             let (number, text, detail): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -107,7 +115,7 @@ pub(super) async fn check(check: &mut Check<'_, '_>) -> Result<()> {
             };
             tell(check, question, number, &text, detail, repair);
         }
-        check.progress(Stage::Rows, done as u64 + 1, total);
+        check.progress(Stage::Rows, (before + done) as u64 + 1, total);
     }
     Ok(())
 }
@@ -119,6 +127,7 @@ async fn mend(check: &Check<'_, '_>, mend: Mend, number: i64, text: &str) -> Rep
             check.mend(offer, run(check, statement, number, text, otherwise)).await
         }
         Mend::Recompute => check.mend("compute it again", recompute(check, number)).await,
+        Mend::Link => check.mend("give the blob to the project", link(check, number, text)).await,
         Mend::Blob => check.mend("make the row again", make_blob(check, text)).await,
         Mend::Manifest => check.mend("write it again from storage", bring_manifest(check, text)).await,
         Mend::Keep => check.mend("make the row again", keep(check, text)).await,
@@ -163,8 +172,15 @@ async fn recompute(check: &Check<'_, '_>, repository: i64) -> Result<Repair> {
     Ok(Repair::Done(RECOMPUTED))
 }
 
+async fn link(check: &Check<'_, '_>, project: i64, digest: &str) -> Result<Repair> {
+    Ok(match registry::relink(&check.on.db, project, digest).await? {
+        true => Repair::Done("done"),
+        false => Repair::ByHand(LOOK.to_owned()),
+    })
+}
+
 /// From the bytes, if they are there and right; else as one that is lost.
-async fn make_blob(check: &Check<'_, '_>, digest: &str) -> Result<Repair> {
+pub(super) async fn make_blob(check: &Check<'_, '_>, digest: &str) -> Result<Repair> {
     let (on, digest) = (check.on, digest.parse::<Digest>()?);
     let watch = registry::watch(&on.db, &digest, on.clock.now()).await?;
     let size = on.blobs.size(&digest).await?;

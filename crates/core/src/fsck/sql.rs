@@ -17,6 +17,42 @@ pub(super) const NEEDED_BY: &str = "SELECT r.name, a.digest,
     JOIN artifact a ON a.id = u.artifact_id JOIN repository r ON r.id = a.repository_id
     WHERE l.digest = $1 ORDER BY r.name, a.digest LIMIT $2";
 
+// Artifacts with what was made of their manifests. `{list}` stands for their ids.
+
+pub(super) const COUNT_ARTIFACTS: &str = "SELECT COUNT(*) FROM artifact";
+
+pub(super) const NEXT_ARTIFACTS: &str = "SELECT id FROM artifact WHERE id > $1 ORDER BY id LIMIT $2";
+
+pub(super) const ARTIFACTS: &str = "SELECT a.id, a.project_id, a.repository_id, r.name, a.digest, a.type,
+    a.media_type, a.artifact_type, a.manifest_media_type, a.manifest_size, a.size, a.annotations, a.accessory, m.content
+    FROM artifact a JOIN repository r ON r.id = a.repository_id JOIN manifest m ON m.digest = a.digest
+    WHERE a.id IN ({list})";
+
+pub(super) const NEEDS_OF: &str =
+    "SELECT u.artifact_id, u.digest FROM artifact_blob u WHERE u.artifact_id IN ({list})";
+
+pub(super) const PARTS_OF: &str =
+    "SELECT f.parent_id, f.child_digest, f.platform, f.annotations, f.urls, c.size
+    FROM artifact_reference f JOIN artifact p ON p.id = f.parent_id LEFT JOIN artifact c ON c.id = f.child_id
+        AND c.digest = f.child_digest AND c.repository_id = p.repository_id
+    WHERE f.parent_id IN ({list}) ORDER BY f.parent_id, f.position";
+
+pub(super) const HANGS_ON: &str =
+    "SELECT x.artifact_id, x.subject_digest, x.type FROM accessory x WHERE x.artifact_id IN ({list})";
+
+/// Whoever writes to a repository takes its row first.
+pub(super) const HOLD_REPOSITORY: &str = "SELECT id FROM repository WHERE id = $1 FOR UPDATE";
+
+// Upload sessions.
+
+pub(super) const COUNT_UPLOADS: &str = "SELECT COUNT(*) FROM upload";
+
+pub(super) const NEXT_UPLOADS: &str = "SELECT id, repository, state, size, lease_until FROM upload
+    WHERE id > $1 ORDER BY id LIMIT $2";
+
+pub(super) const ONE_UPLOAD: &str =
+    "SELECT id, repository, state, size, lease_until FROM upload WHERE id = $1";
+
 // The checks of rows. Each answers a number and a text that say which row, and a sentence. `$1` is the most of them.
 
 pub(super) const TAG_OF_NOTHING: &str =
@@ -62,9 +98,6 @@ pub(super) const NEED_WITHOUT_LINK: &str =
     "SELECT u.project_id, u.digest, 'an artifact needs the blob ' || u.digest || ' that its project does not have'
     FROM artifact_blob u WHERE NOT EXISTS (SELECT 1 FROM project_blob l
         WHERE l.project_id = u.project_id AND l.digest = u.digest) LIMIT $1";
-pub(super) const LINK: &str = "INSERT INTO project_blob (project_id, digest, created_at)
-    SELECT p.id, b.digest, b.created_at FROM project p, blob b WHERE p.id = $1 AND b.digest = $2
-    ON CONFLICT (project_id, digest) DO NOTHING";
 
 pub(super) const LINK_OF_NOTHING: &str =
     "SELECT l.project_id, l.digest, 'a project has the blob ' || l.digest || ', which has no row'

@@ -15,6 +15,7 @@ mod sizes;
 mod sql;
 
 pub use limits::{MOST_BYTES, Quota, check_limit, get, list, set};
+pub(crate) use recount::mend;
 pub use recount::{Recounted, recount};
 pub(crate) use room::{admit, charge, check, limits, release};
 

@@ -3,7 +3,7 @@
 use super::sql;
 use crate::{App, Error, Result, quota};
 use haven_db::list::{batches, in_list};
-use haven_db::{Timestamp, Tx, params};
+use haven_db::{Db, Timestamp, Tx, params};
 use haven_oci::Digest;
 use std::collections::BTreeSet;
 
@@ -17,6 +17,18 @@ pub(super) async fn link(
 ) -> Result<i64> {
     let new = tx.execute(sql::LINK_BLOB, params![project, digest.as_str(), now]).await? > 0;
     Ok(if new { size } else { 0 })
+}
+
+/// Gives a project again a blob that its artifacts need, whatever its quota says: they were let in once. False when the blob
+/// has no row. Nobody knows whether its use still counts the blob, so it is counted again.
+pub(crate) async fn relink(db: &Db, project: i64, digest: &str) -> Result<bool> {
+    let mut tx = db.begin().await?;
+    if tx.execute(sql::RELINK_BLOB, params![project, digest]).await? == 0 {
+        return Ok(false);
+    }
+    quota::mend(&mut tx, project).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Takes from a project those of the blobs that none of its artifacts needs any more, and counts its use down.

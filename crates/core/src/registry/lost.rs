@@ -1,4 +1,4 @@
-//! Blobs whose bytes are missing or damaged, and how they come back.
+//! Blobs and uploads whose bytes are missing or damaged, and how they come back.
 //!
 //! A row that says `lost` answers like none: a client that asks is told to send the blob, and the row counts again when
 //! it has come. Links and artifacts stay, so that a push heals them all.
@@ -63,6 +63,24 @@ pub(crate) async fn keep_manifest(
 pub(crate) async fn make_lost(db: &Db, digest: &Digest, now: Timestamp) -> Result<()> {
     db.execute(sql::HOLD_BLOB, params![digest.as_str(), now]).await?;
     Ok(())
+}
+
+/// Ends a session whose bytes are gone, unless anything came to it since it was in `state`; then false.
+///
+/// # Errors
+/// When database or storage fail.
+pub(crate) async fn end_upload(
+    db: &Db,
+    blobs: &dyn BlobStore,
+    id: &str,
+    state: &[u8],
+    now: Timestamp,
+) -> Result<bool> {
+    if db.execute(sql::END_LOST_UPLOAD, params![id, state.to_vec(), now]).await? == 0 {
+        return Ok(false);
+    }
+    blobs.abort(id).await?;
+    Ok(true)
 }
 
 /// Makes or mends the row of a manifest; the caller knows that the bytes are those of the digest.

@@ -33,6 +33,6 @@ pub use uploads::{
     Chunk, Owner, Session, append, cancel, count as count_uploads, finish, owner, start, status,
 };
 
-pub(crate) use links::unlink;
-pub(crate) use lost::{declare_lost, find_again, keep_manifest, make_lost, mend_manifest};
+pub(crate) use links::{relink, unlink};
+pub(crate) use lost::{declare_lost, end_upload, find_again, keep_manifest, make_lost, mend_manifest};
 pub(crate) use removal::{Doomed, Removed, Watch, remove, watch};

@@ -31,6 +31,10 @@ pub(super) const DELETE_CLAIMED: &str = "DELETE FROM upload WHERE id = $1 AND le
 pub(super) const DELETE_UNTOUCHED: &str =
     "DELETE FROM upload WHERE id = $1 AND size = 0 AND (lease = '' OR lease_until < $2)";
 
+/// As long as nobody is writing and nothing has come since.
+pub(super) const END_LOST_UPLOAD: &str =
+    "DELETE FROM upload WHERE id = $1 AND state = $2 AND lease_until < $3";
+
 pub(super) const STALE_UPLOADS: &str =
     "SELECT id FROM upload WHERE updated_at < $1 AND lease_until < $2 ORDER BY updated_at LIMIT 100";
 
@@ -43,6 +47,10 @@ pub(super) const INSERT_BLOB: &str = "INSERT INTO blob (digest, size, created_at
 
 pub(super) const LINK_BLOB: &str =
     "INSERT INTO project_blob (project_id, digest, created_at) VALUES ($1, $2, $3)
+    ON CONFLICT (project_id, digest) DO NOTHING";
+
+pub(super) const RELINK_BLOB: &str = "INSERT INTO project_blob (project_id, digest, created_at)
+    SELECT p.id, b.digest, b.created_at FROM project p, blob b WHERE p.id = $1 AND b.digest = $2
     ON CONFLICT (project_id, digest) DO NOTHING";
 
 /// Conflicts with the keys that [`catalog`](crate::catalog) takes on a link when it records that an artifact needs it.

@@ -6,16 +6,17 @@
     reason = "a test that cannot go on must fail"
 )]
 
-use crate::on_files;
-use haven_blobs::{BlobStore as _, Filesystem};
+mod artifacts;
+mod uploads;
+
+use crate::{on_each_engine, on_files};
 use haven_core::fsck::{self, Event, Fault, Finding, Installation, Options, Repair, Summary};
 use haven_db::{Clock, params};
 use haven_oci::Digest;
 use haven_testkit::{Client, Image, TestApp, image};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::Arc;
 use std::time::Duration;
 
 const LOOK: Options =
@@ -25,11 +26,15 @@ const REPAIR: Options = Options { repair: true, ..LOOK };
 const DEEP_REPAIR: Options = Options { repair: true, ..DEEP };
 
 async fn run(app: &TestApp, options: Options) -> (Vec<Finding>, Summary) {
-    let on = Installation {
-        db: app.db().db(),
-        blobs: Arc::new(Filesystem::open(app.folder()).unwrap()),
-        clock: Clock::system(),
-    };
+    run_at(app, options, Clock::system()).await
+}
+
+fn installation(app: &TestApp, clock: Clock) -> Installation {
+    Installation { db: app.db().db(), blobs: app.blobs(), clock }
+}
+
+async fn run_at(app: &TestApp, options: Options, clock: Clock) -> (Vec<Finding>, Summary) {
+    let on = installation(app, clock);
     let mut findings = Vec::new();
     let mut listener = |event: Event<'_>| match event {
         Event::Found(finding) => findings.push(finding.clone()),
@@ -68,10 +73,13 @@ async fn told_and_mended(app: &TestApp, look: Options, fault: Fault, done: &str)
     }
 }
 
-fn path(app: &TestApp, bytes: &[u8]) -> PathBuf {
-    let digest = Digest::sha256(bytes);
-    let folder = app.folder().join("docker/registry/v2/blobs/sha256");
-    folder.join(&digest.hex()[..2]).join(digest.hex()).join("data")
+/// Puts anything, or nothing, in the place of these bytes.
+async fn damage(app: &TestApp, bytes: &[u8], with: Option<&[u8]>) {
+    app.damage(&Digest::sha256(bytes), with).await;
+}
+
+async fn stored(app: &TestApp, bytes: &[u8]) -> Option<Vec<u8>> {
+    app.stored(&Digest::sha256(bytes)).await
 }
 
 fn blob(bytes: &[u8]) -> String {
@@ -96,7 +104,7 @@ async fn pushed(app: &TestApp) -> (Client, Image) {
 
 #[tokio::test]
 async fn a_sound_installation_is_clean() {
-    on_files(async |app| {
+    on_each_engine(async |app| {
         let (client, one) = pushed(&app).await;
         let two = image("two");
         assert_eq!(client.push("library/multi", &one.digest(), &one).await.status, 201);
@@ -116,10 +124,10 @@ async fn a_sound_installation_is_clean() {
 
 #[tokio::test]
 async fn a_missing_blob_comes_back_with_the_next_push() {
-    on_files(async |app| {
+    on_each_engine(async |app| {
         let (client, image) = pushed(&app).await;
         let layer = &image.blobs[1];
-        fs::remove_file(path(&app, layer)).unwrap();
+        damage(&app, layer, None).await;
         told_and_mended(&app, LOOK, Fault::MissingBlob, "recorded as lost").await;
         assert_eq!(client.get(&blob(layer)).await.code(), "BLOB_UNKNOWN");
         let refused = client.push_manifest("library/web", "v2", &image).await;
@@ -138,21 +146,19 @@ async fn a_missing_blob_comes_back_with_the_next_push() {
 
 #[tokio::test]
 async fn a_lost_blob_may_also_be_put_back_by_hand() {
-    on_files(async |app| {
+    on_each_engine(async |app| {
         let (client, image) = pushed(&app).await;
-        let layer = path(&app, &image.blobs[1]);
-        fs::remove_file(&layer).unwrap();
+        let layer = &image.blobs[1];
+        damage(&app, layer, None).await;
         assert!(matches!(only(&app, REPAIR).await.repair, Repair::NeedsPush(_)));
-        fs::create_dir_all(layer.parent().unwrap()).unwrap();
-        fs::write(&layer, b"another").unwrap();
+        damage(&app, layer, Some(b"another")).await;
         assert!(
             matches!(only(&app, REPAIR).await.repair, Repair::NeedsPush(text) if text.starts_with("recorded"))
         );
-        assert!(!layer.exists());
-        fs::create_dir_all(layer.parent().unwrap()).unwrap();
-        fs::write(&layer, &image.blobs[1]).unwrap();
+        assert_eq!(stored(&app, layer).await, None);
+        damage(&app, layer, Some(layer)).await;
         told_and_mended(&app, LOOK, Fault::LostBlob, "the bytes are right").await;
-        assert_eq!(client.head(&blob(&image.blobs[1])).await.status, 200);
+        assert_eq!(client.head(&blob(layer)).await.status, 200);
         clean(&app).await;
     })
     .await;
@@ -160,18 +166,17 @@ async fn a_lost_blob_may_also_be_put_back_by_hand() {
 
 #[tokio::test]
 async fn bytes_without_a_row_go_when_they_are_old() {
-    on_files(async |app| {
+    on_each_engine(async |app| {
         let (client, _) = pushed(&app).await;
-        let store = Filesystem::open(app.folder()).unwrap();
-        let orphan: &'static [u8] = b"nobody's";
-        store.put(&Digest::sha256(orphan), orphan.into()).await.unwrap();
+        let orphan = b"nobody's";
+        damage(&app, orphan, Some(orphan)).await;
         let (findings, summary) = run(&app, DEEP).await;
         assert_eq!((findings.len(), summary.young), (0, 1));
         let at_once = Options { grace: Duration::ZERO, ..LOOK };
         told_and_mended(&app, at_once, Fault::OrphanedBlob, "removed").await;
-        assert!(!path(&app, orphan).exists());
+        assert_eq!(stored(&app, orphan).await, None);
         assert_eq!(client.push_blob("library/web", orphan).await.status, 201);
-        assert_eq!(client.get(&blob(orphan)).await.body, orphan);
+        assert_eq!(client.get(&blob(orphan)).await.body.as_ref(), orphan);
         clean(&app).await;
     })
     .await;
@@ -179,14 +184,13 @@ async fn bytes_without_a_row_go_when_they_are_old() {
 
 #[tokio::test]
 async fn the_storage_of_another_database_is_not_emptied() {
-    on_files(async |app| {
-        let store = Filesystem::open(app.folder()).unwrap();
-        let orphan: &'static [u8] = b"somebody's";
-        store.put(&Digest::sha256(orphan), orphan.into()).await.unwrap();
+    on_each_engine(async |app| {
+        let orphan = b"somebody's";
+        damage(&app, orphan, Some(orphan)).await;
         let repair = Options { grace: Duration::ZERO, ..REPAIR };
         let found = only(&app, repair).await;
         assert!(matches!(&found.repair, Repair::ByHand(text) if text.contains("--force")), "{found:#?}");
-        assert!(path(&app, orphan).exists());
+        assert!(stored(&app, orphan).await.is_some());
         let found = only(&app, Options { force: true, ..repair }).await;
         assert_eq!(found.repair, Repair::Done("removed"));
         clean(&app).await;
@@ -196,7 +200,7 @@ async fn the_storage_of_another_database_is_not_emptied() {
 
 #[tokio::test]
 async fn a_wrong_size_is_decided_by_the_bytes() {
-    on_files(async |app| {
+    on_each_engine(async |app| {
         let (client, image) = pushed(&app).await;
         let layer = &image.blobs[1];
         let digest = Digest::sha256(layer);
@@ -204,9 +208,9 @@ async fn a_wrong_size_is_decided_by_the_bytes() {
         app.db().execute(wrong, params![digest.as_str()]).await.unwrap();
         told_and_mended(&app, LOOK, Fault::WrongSize, "the bytes are right").await;
         clean(&app).await;
-        fs::write(path(&app, layer), &layer[..3]).unwrap();
+        damage(&app, layer, Some(&layer[..3])).await;
         told_and_mended(&app, LOOK, Fault::WrongSize, "recorded as lost").await;
-        assert!(!path(&app, layer).exists());
+        assert_eq!(stored(&app, layer).await, None);
         push_like_docker(&client, &image).await;
         clean(&app).await;
     })
@@ -215,10 +219,10 @@ async fn a_wrong_size_is_decided_by_the_bytes() {
 
 #[tokio::test]
 async fn wrong_bytes_are_found_by_reading() {
-    on_files(async |app| {
+    on_each_engine(async |app| {
         let (client, image) = pushed(&app).await;
         let layer = &image.blobs[1];
-        fs::write(path(&app, layer), b"a l4yer").unwrap();
+        damage(&app, layer, Some(b"a l4yer")).await;
         assert!(run(&app, REPAIR).await.0.is_empty());
         told_and_mended(&app, DEEP, Fault::WrongContent, "recorded as lost").await;
         push_like_docker(&client, &image).await;
@@ -230,24 +234,24 @@ async fn wrong_bytes_are_found_by_reading() {
 
 #[tokio::test]
 async fn a_manifest_comes_back_from_the_other_side() {
-    on_files(async |app| {
+    on_each_engine(async |app| {
         let (_, image) = pushed(&app).await;
-        let copy = path(&app, &image.manifest);
-        fs::remove_file(&copy).unwrap();
+        let manifest = &image.manifest;
+        damage(&app, manifest, None).await;
         told_and_mended(&app, LOOK, Fault::MissingManifest, "written again from the database").await;
-        assert_eq!(fs::read(&copy).unwrap(), image.manifest);
+        assert_eq!(stored(&app, manifest).await.as_ref(), Some(manifest));
         clean(&app).await;
         let mut wrong = image.manifest.clone();
         wrong[20] ^= 1;
-        fs::write(&copy, &wrong).unwrap();
+        damage(&app, manifest, Some(&wrong)).await;
         told_and_mended(&app, DEEP, Fault::WrongContent, "written again from the database").await;
         clean(&app).await;
-        let damage = "UPDATE manifest SET content = $1";
-        app.db().execute(damage, params![wrong.clone()]).await.unwrap();
+        let row = "UPDATE manifest SET content = $1";
+        app.db().execute(row, params![wrong.clone()]).await.unwrap();
         told_and_mended(&app, DEEP, Fault::WrongManifest, "written again from storage").await;
         clean(&app).await;
-        app.db().execute(damage, params![wrong.clone()]).await.unwrap();
-        fs::write(&copy, &wrong).unwrap();
+        app.db().execute(row, params![wrong.clone()]).await.unwrap();
+        damage(&app, manifest, Some(&wrong)).await;
         let (findings, summary) = run(&app, DEEP_REPAIR).await;
         assert!(findings.len() == 2 && !summary.is_clean(), "{findings:#?}");
         assert_eq!(app.admin().push("library/web", "v1", &image).await.status, 201);
@@ -260,14 +264,12 @@ async fn a_manifest_comes_back_from_the_other_side() {
 async fn something_unreadable_is_told_and_left() {
     on_files(async |app| {
         let (_, image) = pushed(&app).await;
-        let layer = path(&app, &image.blobs[1]);
+        let digest = Digest::sha256(&image.blobs[1]);
+        let shelf = app.folder().join("docker/registry/v2/blobs/sha256").join(&digest.hex()[..2]);
+        let layer = shelf.join(digest.hex()).join("data");
         fs::remove_file(&layer).unwrap();
         fs::create_dir(&layer).unwrap();
-        let on = Installation {
-            db: app.db().db(),
-            blobs: Arc::new(Filesystem::open(app.folder()).unwrap()),
-            clock: Clock::system(),
-        };
+        let on = installation(&app, Clock::system());
         let failed = fsck::check(&on, &REPAIR, &mut |_: Event<'_>| {}).await;
         assert!(failed.is_err(), "a folder in a blob's place is nothing that repair knows");
         assert!(layer.exists());
@@ -347,7 +349,7 @@ const DAMAGE: [(&str, &str, Fault, bool); 17] = [
         Fault::DanglingRow,
         true,
     ),
-    ("DELETE FROM artifact_reference", "artifact ", Fault::StaleRow, true),
+    ("DELETE FROM artifact_reference", "artifact ", Fault::WrongArtifact, true),
     (
         "UPDATE repository SET name = 'other/web' WHERE name = 'library/web'",
         "repository ",
@@ -359,7 +361,7 @@ const DAMAGE: [(&str, &str, Fault, bool); 17] = [
 
 #[tokio::test]
 async fn rows_that_refer_to_nothing_are_told_and_mended() {
-    on_files(async |app| {
+    on_each_engine(async |app| {
         let (client, one) = pushed(&app).await;
         let note = one.referrer("application/x-note");
         assert_eq!(client.push("library/web", &note.digest(), &note).await.status, 201);
@@ -383,12 +385,34 @@ async fn rows_that_refer_to_nothing_are_told_and_mended() {
     .await;
 }
 
-/// The program itself, on the database and the storage of the application.
-fn program(database: &str, storage: &Path, arguments: &[&str]) -> Output {
+/// The program itself, on this database and this folder.
+fn program(database: &str, folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_haven"));
     command.arg("fsck").args(arguments).env_clear();
-    command.env("HAVEN_DATABASE__URL", database).env("HAVEN_DATA_DIR", storage);
-    command.env("HAVEN_STORAGE_SERVICE__FILESYSTEM__ROOTDIRECTORY", storage);
+    command.env("HAVEN_DATABASE__URL", database).env("HAVEN_DATA_DIR", folder);
+    command
+}
+
+/// The program on the database and the storage of the application.
+fn beside(app: &TestApp, arguments: &[&str]) -> Output {
+    let mut command = program(&url(app), app.folder(), arguments);
+    match app.bucket() {
+        None => command.env("HAVEN_STORAGE_SERVICE__FILESYSTEM__ROOTDIRECTORY", app.folder()),
+        Some(bucket) => {
+            let names = [
+                ("access_key_id", "ACCESSKEY"),
+                ("secret_access_key", "SECRETKEY"),
+                ("region", "REGION"),
+                ("endpoint", "REGIONENDPOINT"),
+            ];
+            for (name, key) in names {
+                let (_, value) = bucket.settings.iter().rfind(|(known, _)| known == name).unwrap();
+                command.env(format!("HAVEN_STORAGE_SERVICE__S3__{key}"), value);
+            }
+            command.env("HAVEN_STORAGE_SERVICE__S3__ROOTDIRECTORY", bucket.root);
+            command.env("HAVEN_STORAGE_SERVICE__S3__BUCKET", bucket.bucket)
+        }
+    };
     command.output().unwrap()
 }
 
@@ -401,17 +425,17 @@ fn url(app: &TestApp) -> String {
 
 #[tokio::test]
 async fn the_program_tells_what_it_found_by_its_status() {
-    on_files(async |app| {
+    on_each_engine(async |app| {
         let (client, image) = pushed(&app).await;
         let run = |arguments: &[&str]| {
-            let output = program(&url(&app), app.folder(), arguments);
+            let output = beside(&app, arguments);
             let text = String::from_utf8(output.stdout).unwrap();
             (output.status.code().unwrap(), text, String::from_utf8(output.stderr).unwrap())
         };
         let (status, text, progress) = run(&["--deep"]);
         assert_eq!(status, 0, "{text}{progress}");
         assert!(text.starts_with("clean: 3 blobs of ") && progress.contains("bytes: "), "{text}{progress}");
-        fs::remove_file(path(&app, &image.blobs[1])).unwrap();
+        damage(&app, &image.blobs[1], None).await;
         let (status, text, progress) = run(&["--json", "--quiet"]);
         assert_eq!((status, progress.as_str()), (1, ""));
         let lines: Vec<serde_json::Value> =
@@ -438,13 +462,15 @@ async fn the_program_makes_nothing_that_is_not_there() {
             (url(&app), nowhere.clone()),
             (format!("sqlite:{}", nowhere.join("haven.db").display()), app.folder().to_owned()),
         ] {
-            let output = program(&database, &storage, &["--repair"]);
+            let mut command = program(&database, app.folder(), &["--repair"]);
+            let output =
+                command.env("HAVEN_STORAGE_SERVICE__FILESYSTEM__ROOTDIRECTORY", &storage).output().unwrap();
             assert_eq!(output.status.code(), Some(2), "{output:?}");
             assert!(String::from_utf8(output.stderr).unwrap().contains("there is no "));
             assert!(!nowhere.exists());
         }
         app.db().execute("UPDATE schema_migration SET version = 99 WHERE version = 2", &[]).await.unwrap();
-        let output = program(&url(&app), app.folder(), &[]);
+        let output = beside(&app, &[]);
         assert_eq!(output.status.code(), Some(2), "{output:?}");
     })
     .await;
