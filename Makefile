@@ -25,10 +25,10 @@ e2e: ## real clients against a release build (CASES="docker helm" for some)
 	@cargo build --release --locked -p haven-server
 	@HAVEN_BIN=$${CARGO_TARGET_DIR:-target}/release/haven e2e/run.sh $(CASES)
 
-crash: ## kill a release build in the middle of pushes (CRASHES=200, ENGINE=postgres for more)
+crash: ## kill a release build in the middle of pushes (CRASHES=200, ENGINE=postgres, STORAGE=s3 for more)
 	@scripts/setup.sh test
 	@cargo build --release --locked -p haven-server
-	@scripts/crash.sh $(ENGINE)
+	@scripts/crash.sh $(or $(ENGINE),sqlite) $(or $(STORAGE),files)
 
 fuzz: ## fuzz every parser, SECONDS_EACH seconds each (60)
 	@fuzz/run.sh $(or $(SECONDS_EACH),60)

@@ -36,6 +36,16 @@ impl Dice {
             1 | 2 => (256 << 10) + self.below(1 << 20),
             _ => 16 + self.below(40 << 10),
         };
+        self.bytes(size)
+    }
+
+    /// As [`Dice::content`], but enough for a multipart of two or three parts.
+    pub(crate) fn large(&mut self) -> Bytes {
+        let size = (10 << 20) + self.below(6 << 20);
+        self.bytes(size)
+    }
+
+    fn bytes(&mut self, size: usize) -> Bytes {
         let mut bytes = Vec::with_capacity(size + 8);
         while bytes.len() < size {
             bytes.extend_from_slice(&self.next().to_le_bytes());

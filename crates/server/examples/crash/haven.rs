@@ -1,6 +1,8 @@
 //! The program under test: started, killed, checked.
 
+use crate::storage::Storage;
 use crate::wire::{Answer, Api};
+use haven_db::{Db, Options, PostgresOptions, SqliteOptions};
 use http::Method;
 use serde_json::Value;
 use std::fs::File;
@@ -17,14 +19,24 @@ pub(crate) struct Haven {
     folder: PathBuf,
     address: String,
     database: String,
+    pub(crate) storage: Storage,
     child: Option<Child>,
 }
 
 impl Haven {
-    pub(crate) fn new(program: PathBuf, folder: &Path, database: String) -> Self {
+    pub(crate) fn new(program: PathBuf, folder: &Path, database: String, storage: Storage) -> Self {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap().to_string();
-        Self { program, folder: folder.to_owned(), address, database, child: None }
+        Self { program, folder: folder.to_owned(), address, database, storage, child: None }
+    }
+
+    /// Its database, beside it.
+    pub(crate) async fn database(&self) -> Db {
+        let options = match self.database.strip_prefix("sqlite:") {
+            Some(path) => Options::Sqlite(SqliteOptions::new(path)),
+            None => Options::Postgres(PostgresOptions::new(&self.database)),
+        };
+        Db::open(options).await.unwrap()
     }
 
     pub(crate) fn api(&self) -> Api {
@@ -36,6 +48,7 @@ impl Haven {
         command.arg(subcommand).env_clear().stdin(Stdio::null());
         command.env("HAVEN_DATABASE__URL", &self.database).env("HAVEN_DATA_DIR", self.folder.join("data"));
         command.env("HARBOR_ADMIN_PASSWORD", PASSWORD).env("HAVEN_LISTEN", &self.address);
+        command.env("HAVEN_UPLOAD_PURGING__AGE", "2h").envs(self.storage.environment.iter().cloned());
         command
     }
 
@@ -88,24 +101,6 @@ impl Haven {
         let output = tempfile::tempfile().unwrap();
         command.stdout(output.try_clone().unwrap()).stderr(Stdio::inherit());
         Sweeper { child: command.spawn().unwrap(), output }
-    }
-
-    /// Leaves a blob in the folder as a crash does that comes just before its row.
-    pub(crate) fn leave(&self, digest: &str, content: &[u8]) {
-        let path = self.path(digest);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, content).unwrap();
-    }
-
-    /// The bytes of a blob as they lie in the folder.
-    pub(crate) fn stored(&self, digest: &str) -> Option<Vec<u8>> {
-        std::fs::read(self.path(digest)).ok()
-    }
-
-    fn path(&self, digest: &str) -> PathBuf {
-        let hex = digest.strip_prefix("sha256:").unwrap();
-        let blobs = self.folder.join("data/registry/docker/registry/v2/blobs/sha256");
-        blobs.join(&hex[..2]).join(hex).join("data")
     }
 }
 

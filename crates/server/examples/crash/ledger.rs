@@ -31,6 +31,21 @@ pub(crate) struct Session {
     pub(crate) kept: usize,
     /// The request that ends it was sent.
     pub(crate) finishing: bool,
+    /// In a bucket its bytes may lie in the place of a blob that no row knows, and such blobs were removed meanwhile. Then
+    /// it may be gone, and its client has to begin again.
+    pub(crate) exposed: bool,
+}
+
+impl Session {
+    /// The server's name for it.
+    pub(crate) fn id(&self) -> &str {
+        self.location.rsplit('/').next().unwrap()
+    }
+
+    /// Whether a crash or a removal may have taken its bytes while its row is still there.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.finishing || self.exposed
+    }
 }
 
 /// A tag of one client, or one that several clients fight for.
@@ -45,8 +60,8 @@ pub(crate) struct Tag {
 /// Everything that must be true after a crash.
 #[derive(Default)]
 pub(crate) struct Ledger {
-    /// Content by digest, of whatever was sent.
-    pub(crate) universe: BTreeMap<String, Bytes>,
+    /// Sizes by digest, of whatever was sent.
+    pub(crate) universe: BTreeMap<String, usize>,
     /// Repository and digest of blobs with a 201.
     pub(crate) blobs: BTreeSet<(String, String)>,
     /// Manifests with a 201, with their media type.
@@ -66,8 +81,23 @@ impl Ledger {
     /// Content is on its way.
     pub(crate) fn sent(&mut self, content: &Bytes) -> String {
         let digest = Digest::sha256(content).to_string();
-        self.universe.insert(digest.clone(), content.clone());
+        self.universe.insert(digest.clone(), content.len());
         digest
+    }
+
+    /// Whether these bytes are those of the digest, and somebody sent them.
+    pub(crate) fn knows(&self, digest: &str, bytes: &[u8]) -> bool {
+        self.universe.get(digest) == Some(&bytes.len()) && Digest::sha256(bytes).to_string() == digest
+    }
+
+    /// Bytes that no row knows are about to be removed, however young they are.
+    pub(crate) fn expose(&mut self) {
+        self.sessions.values_mut().for_each(|session| session.exposed = true);
+    }
+
+    /// Whether an upload may have a row without bytes, or bytes without a row. Of most nobody was told the name.
+    pub(crate) fn may_be_half(&self, id: &str) -> bool {
+        self.sessions.values().find(|session| session.id() == id).is_none_or(Session::is_doubtful)
     }
 
     pub(crate) fn blob_acknowledged(&mut self, repository: &str, digest: &str) {

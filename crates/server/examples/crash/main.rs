@@ -12,6 +12,11 @@
 //! | `CRASHES` | how often (25) |
 //! | `CRASH_SEED` | repeats the choices of a run, though not the moments at which the kernel acts |
 //! | `HAVEN_TEST_POSTGRES` | a server on which a database is made; SQLite otherwise |
+//! | `HAVEN_TEST_S3` | a server in whose bucket the blobs are kept, as `scripts/with-s3.sh` sets it; a folder otherwise |
+//!
+//! In a bucket some blobs are large enough for multiparts, and a request that the service has taken in is carried out
+//! although the program is dead. At the end uploads are abandoned and made to look old, and the program must remove them
+//! with everything that lies in storage of them.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -25,17 +30,21 @@ mod dice;
 mod haven;
 mod ledger;
 mod push;
+mod relay;
+mod storage;
 mod verify;
 mod wire;
 
 use dice::Dice;
-use haven::{Haven, PASSWORD};
+use haven::{Haven, PASSWORD, Sweeper};
 use ledger::Ledger;
 use push::{Client, PROJECTS};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use storage::Storage;
 use tokio::task::JoinSet;
 use verify::Verifier;
 use wire::Api;
@@ -44,8 +53,14 @@ const CLIENTS: usize = 6;
 /// A claim of a dead request holds for 15 s.
 const CLAIM: Duration = Duration::from_secs(17);
 
-/// How many blobs without a row are removed from under pushes of the same.
-const LEFT_BEHIND: usize = 600;
+/// Nothing may be waited for longer than this.
+const SOON: Duration = Duration::from_secs(30);
+/// Longer than an upload may rest.
+const OLD: Duration = Duration::from_secs(3 * 3600);
+
+/// How many blobs without a row are removed from under pushes of the same; in a bucket, where the two meet more often because
+/// a removal takes longer, the second.
+const LEFT_BEHIND: [usize; 2] = [600, 150];
 
 #[tokio::main]
 async fn main() {
@@ -62,9 +77,13 @@ async fn main() {
         None => format!("sqlite:{}", folder.path().join("data/haven.db").display()),
     };
     let engine = if server.is_some() { "PostgreSQL" } else { "SQLite" };
-    println!("{crashes} crashes on {engine}, CRASH_SEED={seed}");
+    let of_server = std::env::var("HAVEN_TEST_S3_FOLDER").ok().map(PathBuf::from);
+    let bucket = Storage::bucket(&format!("crash-{seed:x}"), of_server).await;
+    let place = if bucket.is_some() { "a bucket" } else { "a folder" };
+    println!("{crashes} crashes on {engine} and {place}, CRASH_SEED={seed}");
+    let storage = bucket.unwrap_or_else(|| Storage::folder(&folder.path().join("data")));
     let mut run = Run {
-        haven: Haven::new(program, folder.path(), url),
+        haven: Haven::new(program, folder.path(), url, storage),
         ledger: Arc::default(),
         dice: Dice::new(seed),
         authorization: String::new(),
@@ -124,7 +143,7 @@ impl Run {
         self.prepare().await;
         for crash in 1..=crashes {
             self.crash().await;
-            self.look(crash % 20 == 0);
+            self.look(crash % 20 == 0).await;
             self.recover().await;
             if crash % 25 == 0 || crash == crashes {
                 println!("{}", self.told(crash, started));
@@ -173,7 +192,8 @@ impl Run {
 
     fn client(&mut self, number: usize, swept: bool) -> Client {
         let (ledger, refused) = (Arc::clone(&self.ledger), Arc::clone(&self.refused));
-        Client { api: self.api(), ledger, dice: self.dice.fork(), number, refused, swept }
+        let bucket = self.haven.storage.is_bucket;
+        Client { api: self.api(), ledger, dice: self.dice.fork(), number, refused, swept, bucket }
     }
 
     /// Clients at work, and a sudden end. Now and then somebody removes orphans meanwhile, and ends as suddenly.
@@ -181,16 +201,23 @@ impl Run {
         let before = self.ledger.lock().unwrap().acknowledged;
         let swept = self.dice.below(4) == 0;
         let clients = self.start_clients(swept);
-        let sweeper = swept.then(|| self.haven.sweep());
+        let sweeper = swept.then(|| self.start_sweep());
         let patience = Instant::now();
         while self.ledger.lock().unwrap().acknowledged == before && clients.len() == CLIENTS {
-            assert!(patience.elapsed() < Duration::from_secs(30), "nothing is acknowledged");
+            assert!(patience.elapsed() < SOON, "nothing is acknowledged");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         tokio::time::sleep(Duration::from_micros(self.dice.below(300_000) as u64)).await;
         self.haven.kill();
         drop(sweeper);
         ended(clients).await;
+    }
+
+    fn start_sweep(&self) -> Sweeper {
+        if self.haven.storage.is_bucket {
+            self.ledger.lock().unwrap().expose();
+        }
+        self.haven.sweep()
     }
 
     fn start_clients(&mut self, swept: bool) -> JoinSet<()> {
@@ -204,14 +231,15 @@ impl Run {
     /// What crashes leave is removed while the very same is pushed again. The leavings are made by hand, because crashes
     /// leave too few for the two to meet often.
     async fn sweep(&mut self) {
-        let contents: Vec<_> = (0..LEFT_BEHIND).map(|_| self.dice.content()).collect();
+        let count = LEFT_BEHIND[usize::from(self.haven.storage.is_bucket)];
+        let contents: Vec<_> = (0..count).map(|_| self.dice.content()).collect();
         for content in &contents {
             let digest = self.ledger.lock().unwrap().sent(content);
-            self.haven.leave(&digest, content);
+            self.haven.storage.leave(&digest, content).await;
         }
-        let sweeper = self.haven.sweep();
+        let sweeper = self.start_sweep();
         let mut clients = JoinSet::new();
-        for (number, some) in contents.chunks(LEFT_BEHIND / CLIENTS).enumerate() {
+        for (number, some) in contents.chunks(count / CLIENTS).enumerate() {
             let (client, some) = (self.client(number, true), some.to_vec());
             clients.spawn(async move {
                 for content in some {
@@ -223,22 +251,39 @@ impl Run {
         self.total.swept += sweeper.removed().await;
     }
 
-    /// While nothing runs: whatever is in storage beyond the rows is whole and was sent by somebody.
-    fn look(&mut self, deep: bool) {
+    /// While nothing runs: whatever is in storage beyond the rows is whole and was sent by somebody, and of uploads only those
+    /// are half there that were just coming to their end.
+    async fn look(&mut self, deep: bool) {
         let mut arguments = vec!["--grace", "0"];
         arguments.extend(deep.then_some("--deep"));
         let (_, findings) = self.haven.fsck(&arguments);
         for finding in findings {
-            assert_eq!(finding["fault"], "orphaned-blob", "{finding:#}");
-            let digest = finding["subject"].as_str().unwrap();
-            if self.orphans.insert(digest.to_owned()) {
-                let sent = self.ledger.lock().unwrap().universe.get(digest).cloned();
-                let sent = sent.unwrap_or_else(|| panic!("nobody sent {digest}"));
-                assert!(self.haven.stored(digest).unwrap() == sent, "half a blob under its digest: {digest}");
+            let subject = finding["subject"].as_str().unwrap();
+            match finding["fault"].as_str().unwrap() {
+                "orphaned-blob" => self.look_at_orphan(subject).await,
+                "lost-upload" | "stray-upload" => self.look_at_upload(subject, &finding),
+                _ => panic!("{finding:#}"),
             }
         }
-        let (status, findings) = self.haven.fsck(&[]);
-        assert!(status == 0 && findings.is_empty(), "{findings:#?}");
+        let (_, findings) = self.haven.fsck(&[]);
+        for finding in findings {
+            assert_eq!(finding["fault"], "lost-upload", "{finding:#}");
+            self.look_at_upload(finding["subject"].as_str().unwrap(), &finding);
+        }
+    }
+
+    async fn look_at_orphan(&mut self, digest: &str) {
+        if self.orphans.insert(digest.to_owned()) {
+            let stored = self.haven.storage.stored(digest).await.expect("what was found is there");
+            let ledger = self.ledger.lock().unwrap();
+            assert!(ledger.universe.contains_key(digest), "nobody sent {digest}");
+            assert!(ledger.knows(digest, &stored), "half a blob under its digest: {digest}");
+        }
+    }
+
+    fn look_at_upload(&self, subject: &str, finding: &serde_json::Value) {
+        let id = subject.strip_prefix("upload ").unwrap();
+        assert!(self.ledger.lock().unwrap().may_be_half(id), "{finding:#}");
     }
 
     async fn recover(&mut self) {
@@ -253,9 +298,59 @@ impl Run {
         self.verify(false).await;
     }
 
+    /// What nobody finishes goes when it is old, with all that storage has of it, whatever crashes have left.
+    async fn reclaim(&mut self) {
+        self.abandon().await;
+        self.haven.kill();
+        if self.haven.storage.is_bucket {
+            // What is on its way still arrives.
+            tokio::time::sleep(relay::LINGER * 2).await;
+        }
+        let (uploads, multiparts) =
+            (self.haven.storage.uploads().await, self.haven.storage.open_multiparts());
+        if !self.haven.storage.age_uploads(OLD) {
+            println!("uploads cannot be made older here");
+            self.haven.start();
+            self.haven.ready().await;
+            return;
+        }
+        let db = self.haven.database().await;
+        let rows = db.execute("UPDATE upload SET updated_at = 1, lease_until = 0", &[]).await.unwrap();
+        self.haven.start();
+        self.haven.ready().await;
+        let patience = Instant::now();
+        loop {
+            let left: i64 = db.query_one("SELECT COUNT(*) FROM upload", &[]).await.unwrap().get(0).unwrap();
+            if left == 0 && self.haven.storage.uploads().await == 0 {
+                break;
+            }
+            assert!(patience.elapsed() < SOON, "{left} abandoned uploads are not removed");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(self.haven.storage.open_multiparts(), 0, "parts of abandoned uploads are left");
+        db.close().await;
+        println!("{rows} abandoned uploads removed, {uploads} with bytes, {multiparts} with a multipart");
+    }
+
+    /// Begins some uploads that nobody will go on with; the last one breaks off in the middle.
+    async fn abandon(&mut self) {
+        for number in 0..4 {
+            let mut client = self.client(number, false);
+            let content = if client.bucket { client.dice.large() } else { client.dice.content() };
+            let at = client.begin("library/source", &content).await.unwrap();
+            let sending = client.append(&at, content.slice(..content.len() - 1), number % 2 == 0);
+            if number < 3 {
+                assert!(sending.await.unwrap());
+            } else {
+                let _ = tokio::time::timeout(Duration::from_millis(40), sending).await;
+            }
+            self.ledger.lock().unwrap().sessions.remove(&at);
+        }
+    }
+
     async fn verify(&mut self, everything: bool) -> u64 {
         // What crashes left is removed while the same is pushed again.
-        let sweeper = (self.dice.below(2) == 0).then(|| self.haven.sweep());
+        let sweeper = (self.dice.below(2) == 0).then(|| self.start_sweep());
         let mut verifier = Verifier::new(self.client(usize::MAX, sweeper.is_some()));
         verifier.acknowledged(everything).await;
         verifier.retry().await;
@@ -280,6 +375,7 @@ impl Run {
         self.sweep().await;
         println!("{}", self.told(crashes, started));
         self.verify(true).await;
+        self.reclaim().await;
         let (status, findings) = self.haven.fsck(&["--deep", "--repair", "--grace", "0"]);
         assert_eq!(status, 0, "{findings:#?}");
         println!("{} orphans removed", findings.len());

@@ -16,6 +16,9 @@ const OCTETS: (&str, &str) = ("content-type", "application/octet-stream");
 /// A tag that all clients write to.
 pub(crate) const CONTESTED: &str = "contested";
 
+/// From here on a blob in a bucket is made of parts.
+const LARGE: usize = 8 << 20;
+
 /// One client.
 pub(crate) struct Client {
     pub(crate) api: Api,
@@ -26,6 +29,8 @@ pub(crate) struct Client {
     pub(crate) refused: Arc<AtomicU64>,
     /// Whether somebody removes bytes meanwhile.
     pub(crate) swept: bool,
+    /// Blobs are in a bucket: large ones as multiparts, and what seems to be all of a blob in its place at once.
+    pub(crate) bucket: bool,
 }
 
 impl Client {
@@ -65,7 +70,7 @@ impl Client {
         let config = json!({ "os": "linux", "architecture": "amd64", "nonce": self.dice.next() });
         let mut blobs = vec![Bytes::from(config.to_string())];
         for _ in 0..1 + self.dice.below(3) {
-            blobs.push(self.dice.content());
+            blobs.push(self.layer());
         }
         let layers: Vec<_> = blobs[1..]
             .iter()
@@ -80,6 +85,10 @@ impl Client {
             media_type: media_type::OCI_MANIFEST,
             blobs,
         }
+    }
+
+    fn layer(&mut self) -> Bytes {
+        if self.bucket && self.dice.below(16) == 0 { self.dice.large() } else { self.dice.content() }
     }
 
     async fn push(&mut self, image: &Image) -> io::Result<()> {
@@ -120,14 +129,16 @@ impl Client {
         }
     }
 
-    async fn begin(&self, repository: &str, content: &Bytes) -> io::Result<String> {
+    pub(crate) async fn begin(&self, repository: &str, content: &Bytes) -> io::Result<String> {
         self.ledger().sent(content);
         let path = format!("/v2/{repository}/blobs/uploads/");
         let answer = self.api.send(Method::POST, &path, &[], Bytes::new()).await?;
         assert_eq!(answer.status, 202, "start: {}", answer.text());
         let location = answer.header("location").to_owned();
         let (repository, content) = (repository.to_owned(), content.clone());
-        let session = Session { location: location.clone(), repository, content, kept: 0, finishing: false };
+        let exposed = self.bucket && self.swept;
+        let at = location.clone();
+        let session = Session { location: at, repository, content, kept: 0, finishing: false, exposed };
         self.ledger().sessions.insert(location.clone(), session);
         Ok(location)
     }
@@ -139,24 +150,51 @@ impl Client {
 
     async fn chunked(&mut self, repository: &str, content: &Bytes) -> io::Result<()> {
         let location = self.begin(repository, content).await?;
+        // Clients that send a blob in pieces say where each begins; others do not.
+        let ranges = self.dice.below(2) == 0;
+        let least = if content.len() > LARGE { LARGE / 4 } else { 2 };
         let mut rest = content.clone();
         while rest.len() > 1 {
-            let length = 2 + self.dice.below(rest.len() - 1);
+            let length = least + self.dice.below(rest.len() - 1);
             let chunk = rest.split_to(length.min(rest.len()));
-            self.append(&location, chunk).await?;
+            if !self.append(&location, chunk, ranges).await? {
+                return self.monolithic(repository, content).await;
+            }
         }
         self.finish(&location, repository, content, rest).await
     }
 
-    pub(crate) async fn append(&self, location: &str, chunk: Bytes) -> io::Result<()> {
+    /// False when the upload is gone, as those may be that are exposed.
+    pub(crate) async fn append(&self, location: &str, chunk: Bytes, ranges: bool) -> io::Result<bool> {
         let length = chunk.len();
-        let answer = self.api.send(Method::PATCH, location, &[OCTETS], chunk).await?;
-        assert_eq!(answer.status, 202, "chunk: {}", answer.text());
+        let from = self.expect_prefix(location, length, ranges);
+        let range = format!("{from}-{}", from + length - 1);
+        let headers = [OCTETS, ("content-range", &range)];
+        let headers = if ranges { &headers[..] } else { &headers[..1] };
+        let answer = self.api.send(Method::PATCH, location, headers, chunk).await?;
         let mut ledger = self.ledger();
+        if answer.status == 404 && ledger.sessions[location].exposed {
+            ledger.sessions.remove(location);
+            return Ok(false);
+        }
+        assert_eq!(answer.status, 202, "chunk: {}", answer.text());
         let session = ledger.sessions.get_mut(location).unwrap();
         session.kept += length;
         assert_eq!(answer.header("range"), format!("0-{}", session.kept - 1));
-        Ok(())
+        Ok(true)
+    }
+
+    /// Where a chunk begins. In a bucket everything up to its end may become a blob of its own, when nothing says that more
+    /// is to come.
+    fn expect_prefix(&self, location: &str, length: usize, ranges: bool) -> usize {
+        let mut ledger = self.ledger();
+        let session = &ledger.sessions[location];
+        let from = session.kept;
+        if self.bucket && !ranges {
+            let prefix = session.content.slice(..from + length);
+            ledger.sent(&prefix);
+        }
+        from
     }
 
     pub(crate) async fn finish(
@@ -172,6 +210,10 @@ impl Client {
         let answer = self.api.send(Method::PUT, &path, &[OCTETS], last).await?;
         if self.swept && answer.status == 503 {
             self.refused.fetch_add(1, Ordering::Relaxed);
+            self.ledger().sessions.remove(location);
+            return self.monolithic(repository, content).await;
+        }
+        if answer.status == 404 && self.ledger().sessions[location].exposed {
             self.ledger().sessions.remove(location);
             return self.monolithic(repository, content).await;
         }

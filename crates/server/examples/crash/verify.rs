@@ -73,7 +73,7 @@ impl Verifier {
         match answer.status {
             200 => {
                 let ledger = self.client.ledger.lock().unwrap();
-                assert!(answer.body == ledger.universe[digest], "another content: {repository} {digest}");
+                assert!(ledger.knows(digest, &answer.body), "another content: {repository} {digest}");
                 true
             }
             404 => false,
@@ -171,12 +171,13 @@ impl Verifier {
     async fn resume_one(&mut self, session: Session) {
         let answer = self.api().get(&session.location).await.unwrap();
         if answer.status == 404 {
-            assert!(session.finishing, "an upload is gone: {}", session.location);
+            assert!(session.is_doubtful(), "an upload is gone: {}", session.location);
             let digest = Digest::sha256(&session.content).to_string();
-            assert!(
-                self.blob(&session.repository, &digest).await,
-                "an upload ended without its blob: {digest}"
-            );
+            if !self.blob(&session.repository, &digest).await {
+                // It was ended because its bytes were gone.
+                assert!(session.exposed, "an upload ended without its blob: {digest}");
+                self.begin_again(&session).await;
+            }
             self.forget(&session);
             return;
         }
@@ -198,10 +199,9 @@ impl Verifier {
             }
             // The claim of the request that died holds for a while.
             429 => self.counts.waiting += 1,
-            // The bytes had become the blob, and the row was not written: clients begin again.
-            404 if session.finishing => {
-                self.client.monolithic(&session.repository, &session.content).await.unwrap();
-                self.counts.resumed += 1;
+            // The bytes had become the blob, and the row was not written, or they were removed: clients begin again.
+            404 if session.is_doubtful() => {
+                self.begin_again(&session).await;
                 self.forget(&session);
             }
             // Its bytes were just being removed.
@@ -211,6 +211,11 @@ impl Verifier {
             }
             other => panic!("{other}: {} for {}", answer.text(), session.location),
         }
+    }
+
+    async fn begin_again(&mut self, session: &Session) {
+        self.client.monolithic(&session.repository, &session.content).await.unwrap();
+        self.counts.resumed += 1;
     }
 
     fn forget(&self, session: &Session) {

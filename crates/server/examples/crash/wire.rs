@@ -9,7 +9,9 @@ use std::io;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
+/// A body comes in pieces of that size, or in so many larger ones.
 const PIECE: usize = 16 << 10;
+const MOST_PIECES: usize = 80;
 
 /// Where to ask, and as whom.
 #[derive(Clone)]
@@ -81,12 +83,13 @@ impl Api {
 }
 
 fn dripping(body: Bytes) -> Body {
-    Body::from_stream(futures::stream::unfold(body, async |mut rest: Bytes| {
+    let size = PIECE.max(body.len() / MOST_PIECES);
+    Body::from_stream(futures::stream::unfold(body, move |mut rest: Bytes| async move {
         if rest.is_empty() {
             return None;
         }
-        let piece = rest.split_to(rest.len().min(PIECE));
-        if rest.len() > PIECE {
+        let piece = rest.split_to(rest.len().min(size));
+        if rest.len() > size {
             tokio::time::sleep(Duration::from_micros(200)).await;
         }
         Some((Ok::<_, io::Error>(piece), rest))
