@@ -246,7 +246,7 @@ on_s3() {
     HAVEN_STORAGE_SERVICE__S3__ACCESSKEY=haven HAVEN_STORAGE_SERVICE__S3__SECRETKEY=haven-e2e-secret
     HAVEN_STORAGE_SERVICE__S3__ROOTDIRECTORY=/registry/root)
   case $CASE in
-    protocol | transfer | conformance) HAVEN_ENV+=(HAVEN_STORAGE_SERVICE__REDIRECT__DISABLE=true) ;;
+    protocol | transfer | conformance | failover | database) HAVEN_ENV+=(HAVEN_STORAGE_SERVICE__REDIRECT__DISABLE=true) ;;
   esac
 }
 

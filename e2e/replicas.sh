@@ -73,7 +73,7 @@ start_replicas() {
   done
   head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$WORK/secret.key"
   for index in $(seq "$REPLICAS"); do install -m 600 "$WORK/secret.key" "$WORK/data-$index/secret.key"; done
-  if [ -z "${HAVEN_E2E_STORAGE:-}" ] && [[ "${HAVEN_EXTRA[*]}" != *ROOTDIRECTORY* ]]; then
+  if [ "${HAVEN_E2E_STORAGE:-files}" != s3 ] && [[ "${HAVEN_EXTRA[*]}" != *ROOTDIRECTORY* ]]; then
     HAVEN_ENV+=(HAVEN_STORAGE_SERVICE__FILESYSTEM__ROOTDIRECTORY="$WORK/data/registry")
   fi
   start_proxy "${REGISTRY##*:}" "${BACKENDS[@]}"
@@ -89,12 +89,13 @@ crossings() {
   ' "$WORK/nginx/access.log"
 }
 
-# check_crossing : a suite that one replica answered alone would prove nothing.
+# check_crossing : a suite that one replica answered alone would prove nothing. Of a few uploads, each of two requests,
+# all may stay where they began: a client that sends two at once keeps in step with the turns of the proxy.
 check_crossing() {
   local backend began crossed
   for backend in "${BACKENDS[@]}"; do
     expect "the replica at $backend answered" grep -q "^$backend " "$WORK/nginx/access.log"
   done
   read -r began crossed < <(crossings)
-  [ "$began" -lt 4 ] || expect "uploads went from one replica to another ($crossed of $began)" test "$crossed" -gt 0
+  [ "$began" -lt 12 ] || expect "uploads went from one replica to another ($crossed of $began)" test "$crossed" -gt 0
 }

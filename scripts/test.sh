@@ -60,19 +60,21 @@ clients_ready() {
 step 'set-up' scripts/setup.sh test
 start_clients
 step 'sources' scripts/check.sh
-step 'tests on SQLite' env -u HAVEN_TEST_POSTGRES -u HAVEN_TEST_S3 cargo test --workspace --locked -q
+step 'tests on SQLite' env -u HAVEN_TEST_POSTGRES -u HAVEN_TEST_S3 -u HAVEN_TEST_S3_FOLDER cargo test --workspace --locked -q
 step 'tests on PostgreSQL' scripts/with-postgres.sh cargo test --workspace --locked -q
 step 'tests on S3' scripts/with-s3.sh cargo test --workspace --locked -q
 step 'release build' cargo build --release --locked -q -p haven-server
 step 'crashes' scripts/crash.sh sqlite
 step 'crashes, on PostgreSQL' env CRASHES="${CRASHES:-10}" scripts/crash.sh postgres
+step 'crashes, in a bucket' env CRASHES="${CRASHES:-10}" scripts/crash.sh sqlite s3
+step 'crashes, in a bucket and on PostgreSQL' env CRASHES="${CRASHES:-5}" scripts/crash.sh postgres s3
 step 'clients' clients_ready
 step 'measurements, in small' env QUICK=1 HAVEN_BIN="${CARGO_TARGET_DIR:-target}/release/haven" bench/run.sh
 export HAVEN_BIN=${CARGO_TARGET_DIR:-target}/release/haven HAVEN_E2E_SKIP_INSTALL=1
 # The conformance program is a Go module that not every module proxy hands out; where it cannot be had, the case says so.
 export HAVEN_E2E_OPTIONAL=${HAVEN_E2E_OPTIONAL-conformance}
 step 'real clients' e2e/run.sh
-# Two replicas behind a balancer stand for PostgreSQL too.
-step 'real clients, on two replicas' env HAVEN_E2E_DATABASE=postgres HAVEN_E2E_REPLICAS=2 \
-  e2e/run.sh protocol transfer failover conformance docker podman crane
-step 'real clients, on S3' env HAVEN_E2E_STORAGE=s3 e2e/run.sh protocol docker
+# Two replicas behind a balancer stand for PostgreSQL and for a bucket too.
+export HAVEN_E2E_DATABASE=postgres HAVEN_E2E_REPLICAS=2
+step 'real clients, on two replicas and a bucket' env HAVEN_E2E_STORAGE=s3 e2e/run.sh
+step 'real clients, on two replicas and a folder' e2e/run.sh protocol failover docker

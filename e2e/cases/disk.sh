@@ -3,6 +3,8 @@
 . "$(dirname "$0")/../lib.sh"
 . "$E2E/http.sh"
 
+# What is told here is told of a folder.
+export HAVEN_E2E_STORAGE=files
 disk=$WORK/disk
 mkdir -p "$disk"
 if ! mount -t tmpfs -o size=64m,nr_inodes=2000 haven-e2e "$disk" 2>"$WORK/mount-error"; then

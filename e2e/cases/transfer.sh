@@ -100,10 +100,14 @@ expect_http 'and kept' 201 PUT "$(location)digest=$(digest_of "$WORK/stream")" "
 echo 'one request' >"$WORK/single"
 expect_http 'in a single request' 201 POST "/v2/$app/blobs/uploads/?digest=$(digest_of "$WORK/single")" \
   "${dev[@]}" "${OCTETS[@]}" --data-binary @"$WORK/single"
-begin
-wide=sha512:$(sha512sum "$WORK/single" | cut -d' ' -f1)
-expect_http 'by SHA-512' 201 PUT "$(location)digest=$wide" "${dev[@]}" "${OCTETS[@]}" --data-binary @"$WORK/single"
-expect_http 'and read by it' 200 GET "/v2/$app/blobs/$wide" "${dev[@]}"
+if [ "${HAVEN_E2E_STORAGE:-files}" = s3 ]; then
+  skip 'by SHA-512 (the S3 server of the tests has no names that long)'
+else
+  begin
+  wide=sha512:$(sha512sum "$WORK/single" | cut -d' ' -f1)
+  expect_http 'by SHA-512' 201 PUT "$(location)digest=$wide" "${dev[@]}" "${OCTETS[@]}" --data-binary @"$WORK/single"
+  expect_http 'and read by it' 200 GET "/v2/$app/blobs/$wide" "${dev[@]}"
+fi
 
 # ---- uploads that come to nothing
 begin
