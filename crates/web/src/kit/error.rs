@@ -3,7 +3,7 @@
 //! Operations return [`haven_core::Error`]; `?` in a handler turns it into [`ApiError`] or [`OciError`]. A failure
 //! of ours is logged here, once, with its causes, and told to nobody.
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 
 use axum::response::{IntoResponse, Response};
 use haven_core::{Code, Error};
@@ -146,13 +146,16 @@ fn masked(error: &Error, status: StatusCode) -> Option<&'static str> {
     })
 }
 
-/// The message and all its causes, outermost first.
-fn chain(error: &Error) -> String {
+/// The message and all its causes, outermost first. Many an error says what its cause says already; that is not repeated.
+pub(super) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
+        let said = inner.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
         cause = inner.source();
     }
     text

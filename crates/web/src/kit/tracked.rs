@@ -11,7 +11,7 @@ use http::{Method, StatusCode, header};
 use http_body::{Frame, SizeHint};
 
 use super::context::RequestContext;
-use super::error::PrintedCode;
+use super::error::{PrintedCode, chain};
 use crate::metrics::{InFlight, Metrics};
 
 /// Paths that are asked so often, and say so little, that they are logged for debugging only.
@@ -121,7 +121,7 @@ impl HttpBody for Tracked {
                 this.watch.is_complete |= this.body.is_end_stream();
             }
             Poll::Ready(Some(Err(error))) => {
-                tracing::error!(error = %error, "the body of an answer broke off");
+                tracing::error!(error = %chain(error), "the body of an answer broke off");
             }
             Poll::Ready(None) => this.watch.is_complete = true,
             Poll::Pending => {}

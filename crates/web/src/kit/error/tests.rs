@@ -124,3 +124,10 @@ fn the_log_sees_every_cause() {
     let error = Error::internal("database").because(inner);
     assert_eq!(chain(&error), "database: constraint broken: disk on fire");
 }
+
+#[test]
+fn the_log_says_nothing_twice() {
+    let inner = axum::Error::new(std::io::Error::other("disk on fire"));
+    let error = Error::internal("database").because(inner);
+    assert_eq!(chain(&error), "database: disk on fire");
+}
