@@ -81,6 +81,11 @@ pub trait BlobStore: Send + Sync + 'static {
     /// the next sweep removes: whether an upload is open is for the caller's own record to say.
     async fn abort(&self, id: &str) -> Result<()>;
 
+    /// Drops an upload to which nothing was ever appended: what [`BlobStore::begin`] made of it, if it made anything.
+    async fn abort_untouched(&self, id: &str) -> Result<()> {
+        self.abort(id).await
+    }
+
     /// Removes what crashes left behind: uploads whose id is not `known`, and drafts, if nothing was written to them
     /// for `older_than`. Returns how many. Anything that is not ours stays.
     async fn sweep(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64>;
@@ -116,6 +121,11 @@ pub trait BlobStore: Send + Sync + 'static {
     /// How much room there is, where the storage knows.
     async fn space(&self) -> Result<Option<Space>> {
         Ok(None)
+    }
+
+    /// How long a request that was given up may still be carried out. Until then a removal that failed may come to pass.
+    fn lingers(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// A URL under which anybody can read the blob for `lifetime`, from storage that has such. Whether the blob is there

@@ -22,13 +22,21 @@ use crate::upload::Upload;
 pub struct Unreliable<S> {
     inner: S,
     failures: u32,
+    lingers: Duration,
     tries: Mutex<HashMap<(&'static str, String), u32>>,
 }
 
 impl<S: BlobStore> Unreliable<S> {
     /// `inner`, whose every operation succeeds only after `failures` tries.
     pub fn new(inner: S, failures: u32) -> Self {
-        Self { inner, failures, tries: Mutex::default() }
+        let lingers = inner.lingers();
+        Self { inner, failures, lingers, tries: Mutex::default() }
+    }
+
+    /// The same, of which nobody knows for so long whether what has failed comes to pass after all.
+    #[must_use]
+    pub fn lingering(self, lingers: Duration) -> Self {
+        Self { lingers, ..self }
     }
 
     /// Which try of the operation this is, if it is one that fails.
@@ -99,6 +107,11 @@ impl<S: BlobStore> BlobStore for Unreliable<S> {
         self.inner.abort(id).await
     }
 
+    async fn abort_untouched(&self, id: &str) -> Result<()> {
+        self.pass("abort_untouched", id)?;
+        self.inner.abort_untouched(id).await
+    }
+
     async fn sweep(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64> {
         self.pass("sweep", "")?;
         self.inner.sweep(older_than, known).await
@@ -136,6 +149,10 @@ impl<S: BlobStore> BlobStore for Unreliable<S> {
     async fn space(&self) -> Result<Option<Space>> {
         self.pass("space", "")?;
         self.inner.space().await
+    }
+
+    fn lingers(&self) -> Duration {
+        self.lingers
     }
 
     async fn link(&self, digest: &Digest, lifetime: Duration) -> Result<Option<String>> {

@@ -3,9 +3,10 @@
 use futures::StreamExt;
 use haven_oci::Digest;
 use object_store::multipart::PartId;
+use object_store::path::Path;
 
 use super::ObjectStorage;
-use super::failure::failed;
+use super::failure::{failed, is_part_missing};
 use super::read::gone;
 use super::state::{Multipart, State, Tail};
 use crate::error::{Error, Kind, Result};
@@ -35,16 +36,21 @@ impl ObjectStorage {
         let key = self.keys.blob(digest);
         if matches!(&state.tail, Tail::Placed(placed) if placed == digest) {
             // Whoever removes blobs that nobody needs may have come between two requests.
-            let here = upload.fresh || self.object_size(&key).await? == Some(upload.size);
+            let here = upload.fresh || self.certain_size(&key).await? == Some(upload.size);
             return if here { Ok(()) } else { Err(Error::no_upload(&upload.id)) };
         }
-        let bytes = match self.tail(&upload.id, &state.tail).await {
+        let bytes = match self.tail(&upload.id, &state.tail, upload.size).await {
             Err(error) if error.kind == Kind::NotFound => {
                 return self.committed_before(upload, digest, error).await;
             }
             tail => tail?,
         };
-        if Digest::of(digest.algorithm(), &bytes) != *digest {
+        if !upload.hasher.clone().matches(&Digest::of(upload.algorithm(), &bytes)) {
+            // What came was hashed on its way there, so this is not the client's doing.
+            let context = format!("the storage gives other bytes for upload {} than it was given", upload.id);
+            return Err(Error::new(Kind::Unavailable, context));
+        }
+        if upload.algorithm() != digest.algorithm() && Digest::of(digest.algorithm(), &bytes) != *digest {
             self.discard_logged(&upload.id, state).await;
             return Err(Error::mismatch(digest));
         }
@@ -76,8 +82,8 @@ impl ObjectStorage {
         if multipart.target.is_some() {
             return Ok(());
         }
-        if !same && !self.verify(id, digest).await? {
-            self.discard(id).await?;
+        if !same && !self.verify(upload, digest).await? {
+            self.clean_up(id).await;
             return Err(Error::mismatch(digest));
         }
         self.copy(id, digest, upload.size).await
@@ -87,7 +93,7 @@ impl ObjectStorage {
     async fn complete(&self, upload: &Upload, multipart: &mut Multipart, tail: &Tail) -> Result<()> {
         let id = upload.id.as_str();
         let key = self.target_key(id, multipart.target.as_ref())?;
-        let made = match self.last_part(id, multipart, tail).await {
+        let made = match self.last_part(upload, multipart, tail).await {
             Ok(()) => {
                 let parts = multipart.parts.iter().map(|part| PartId { content_id: part.clone() }).collect();
                 let made = self.bucket.multiparts.complete_multipart(&key, &multipart.id, parts).await;
@@ -96,16 +102,31 @@ impl ObjectStorage {
             Err(error) => Err(error),
         };
         match made {
-            // An answer may have been lost, here or before a crash.
-            Err(_) if self.object_size(&key).await? == Some(upload.size) => Ok(()),
-            Err(error) => Err(gone(id, error)),
             Ok(()) => Ok(()),
+            // An answer may have been lost, here or before a crash.
+            Err(_) if self.is_there(&key, upload.size).await => Ok(()),
+            Err(error) if is_part_missing(&error) => {
+                tracing::warn!(
+                    upload.id = id,
+                    error = &error as &dyn std::error::Error,
+                    "the storage has other parts than it was sent, so the upload cannot go on"
+                );
+                Err(Error::no_upload(id))
+            }
+            Err(error) => Err(gone(id, error)),
         }
     }
 
+    /// Whether there is an object of this size, as far as can be told soon.
+    pub(super) async fn is_there(&self, key: &Path, size: u64) -> bool {
+        let found = tokio::time::timeout(self.patience.answer, self.object_size(key)).await;
+        matches!(found, Ok(Ok(Some(found))) if found == size)
+    }
+
     /// Sends what is too little for a part in the middle.
-    async fn last_part(&self, id: &str, multipart: &mut Multipart, tail: &Tail) -> Result<()> {
-        let bytes = self.tail(id, tail).await?;
+    async fn last_part(&self, upload: &Upload, multipart: &mut Multipart, tail: &Tail) -> Result<()> {
+        let id = upload.id.as_str();
+        let bytes = self.tail(id, tail, upload.size.saturating_sub(multipart.size)).await?;
         if bytes.is_empty() {
             return Ok(());
         }
@@ -118,9 +139,10 @@ impl ObjectStorage {
     }
 
     /// Whether the object of an upload has the content that a digest of another kind names.
-    async fn verify(&self, id: &str, digest: &Digest) -> Result<bool> {
+    async fn verify(&self, upload: &Upload, digest: &Digest) -> Result<bool> {
+        let id = upload.id.as_str();
         let mut hasher = Hasher::new(digest.algorithm());
-        let mut stream = self.stream(&self.keys.whole(id)?).await?;
+        let mut stream = self.stream(&self.keys.whole(id)?, upload.size).await?;
         while let Some(slice) = stream.next().await {
             let slice = slice
                 .map_err(|error| Error::with_source(Kind::Unavailable, format!("read upload {id}"), error))?;
@@ -134,7 +156,7 @@ impl ObjectStorage {
     /// the caller had the content.
     async fn committed_before(&self, upload: &Upload, digest: &Digest, otherwise: Error) -> Result<()> {
         let proven = upload.algorithm() == digest.algorithm() && upload.hasher.clone().matches(digest);
-        if proven && self.object_size(&self.keys.blob(digest)).await? == Some(upload.size) {
+        if proven && self.certain_size(&self.keys.blob(digest)).await? == Some(upload.size) {
             return Ok(());
         }
         Err(otherwise)

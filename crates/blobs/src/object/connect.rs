@@ -132,12 +132,10 @@ fn client(options: &Options) -> Result<ClientOptions> {
 }
 
 fn retry(options: &Options) -> RetryConfig {
-    let backoff = BackoffConfig {
-        init_backoff: Duration::from_millis(100),
-        max_backoff: Duration::from_secs(10),
-        base: 2.,
-    };
-    RetryConfig { backoff, max_retries: options.patience.retries, retry_timeout: options.patience.give_up }
+    let patience = options.patience;
+    let backoff =
+        BackoffConfig { init_backoff: patience.pause, max_backoff: Duration::from_secs(10), base: 2. };
+    RetryConfig { backoff, max_retries: patience.retries, retry_timeout: patience.give_up }
 }
 
 fn unusable(options: &Options, error: object_store::Error) -> Error {

@@ -1,28 +1,32 @@
 //! Copies within the service, of any size.
 //!
 //! S3 copies at most 5 GiB by one request, and takes its time over it. Larger objects are copied piece by piece as the
-//! parts of a new multipart.
+//! parts of a new multipart. The client library does not know that request, so it is signed as a URL and sent here.
+//!
+//! S3 says 200 before it copies, and may say further on that it has failed. So what counts is whether the copy is there.
 
+use std::io;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use haven_oci::Digest;
-use object_store::ObjectStoreExt;
-use object_store::client::HttpClient;
+use http::StatusCode;
+use object_store::client::{HttpClient, HttpError, HttpRequestBody};
 use object_store::multipart::PartId;
 use object_store::path::Path;
-use object_store::signer::{Method, Signer};
+use object_store::signer::{Method, SignedUrlOptions, Signer};
+use object_store::{HeaderValue, ObjectStoreExt};
+use tokio::time::Instant;
 
 use super::ObjectStorage;
-use super::failure::failed;
-use super::request::Signed;
-use crate::error::{Kind, Result};
+use super::failure::{failed, one_line};
+use super::read::gone;
+use crate::error::{Error, Kind, Result};
 
 /// What S3 copies by one request.
 const MOST_AT_ONCE: u64 = 5 << 30;
 const MOST_PIECES: u64 = 10_000;
-const TRIES: u32 = 4;
-const PAUSE: Duration = Duration::from_millis(200);
+const LINK_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 impl ObjectStorage {
     /// Gives the object of an upload, of `size` bytes, its place as a blob.
@@ -33,18 +37,25 @@ impl ObjectStorage {
         {
             let pieces = Pieces { storage: self, http, signer: signer.as_ref(), from, to };
             match pieces.copy(id, digest, size).await {
-                Err(error) if size <= MOST_AT_ONCE => {
+                Err(miss) if miss.is_foreign && size <= MOST_AT_ONCE => {
                     // Not every service that speaks the protocol has this request.
                     tracing::warn!(
-                        error = &error as &dyn std::error::Error,
+                        error = &miss.error as &dyn std::error::Error,
                         "copy in pieces failed, copying at once"
                     );
                 }
-                outcome => return outcome,
+                outcome => return outcome.map_err(|miss| miss.error),
             }
         }
         let copied = self.bucket.objects.copy(from, to).await;
-        copied.map_err(|error| failed(format!("copy {from} to {to}"), error))
+        copied.map_err(|error| gone(id, failed(format!("copy {from} to {to}"), error)))?;
+        match self.object_size(to).await? {
+            Some(found) if found == size => Ok(()),
+            _ => {
+                let context = format!("copy {from} to {to}: the storage says that it did, and did not");
+                Err(Error::new(Kind::Unavailable, context))
+            }
+        }
     }
 }
 
@@ -57,29 +68,47 @@ struct Pieces<'a> {
     to: &'a Path,
 }
 
+/// A piece that was not copied.
+struct Miss {
+    error: Error,
+    /// Trying again may help.
+    is_passing: bool,
+    /// The service does not know the request.
+    is_foreign: bool,
+}
+
+type Piece<T> = std::result::Result<T, Miss>;
+
+impl From<Error> for Miss {
+    fn from(error: Error) -> Self {
+        Self { error, is_passing: false, is_foreign: false }
+    }
+}
+
 impl Pieces<'_> {
-    async fn copy(&self, upload: &str, digest: &Digest, size: u64) -> Result<()> {
-        let multipart = self.storage.begin_multipart(upload, Some(digest.clone())).await?;
+    async fn copy(&self, upload: &str, digest: &Digest, size: u64) -> Piece<()> {
+        let storage = self.storage;
+        let multipart = storage.begin_multipart(upload, Some(digest.clone())).await?;
         let copied = match self.parts(&multipart.id, size).await {
             Ok(parts) => {
                 let completed =
-                    self.storage.bucket.multiparts.complete_multipart(self.to, &multipart.id, parts).await;
-                completed
-                    .map(drop)
-                    .map_err(|error| failed(format!("copy {} to {}", self.from, self.to), error))
+                    storage.bucket.multiparts.complete_multipart(self.to, &multipart.id, parts).await;
+                let context = || format!("copy {} to {}", self.from, self.to);
+                completed.map(drop).map_err(|error| Miss::from(failed(context(), error)))
             }
-            Err(error) => Err(error),
+            Err(miss) => Err(miss),
         };
         match copied {
-            Ok(()) => self.storage.remove(&self.storage.keys.piece(upload, &multipart.marker)?).await,
-            Err(error) => {
-                let _ = self.storage.drop_multipart(upload, &multipart).await;
-                Err(error)
+            Err(miss) if miss.is_foreign || !storage.is_there(self.to, size).await => {
+                let _ = storage.briefly(storage.drop_multipart(upload, &multipart)).await;
+                Err(miss)
             }
+            // There, even if the answer that says so was lost.
+            _ => Ok(storage.remove(&storage.keys.piece(upload, &multipart.marker)?).await?),
         }
     }
 
-    async fn parts(&self, id: &str, size: u64) -> Result<Vec<PartId>> {
+    async fn parts(&self, id: &str, size: u64) -> Piece<Vec<PartId>> {
         let copies = self.storage.copies;
         let piece = copies.piece.max(size.div_ceil(MOST_PIECES));
         let pieces = (0..size).step_by(usize::try_from(piece).unwrap_or(usize::MAX)).enumerate();
@@ -90,35 +119,70 @@ impl Pieces<'_> {
         stream::iter(copied).buffered(copies.at_once.max(1)).try_collect().await
     }
 
-    async fn part(&self, id: &str, number: usize, range: String) -> Result<PartId> {
-        let mut tries = 0;
+    /// As patient as the library is with its own requests.
+    async fn part(&self, id: &str, number: usize, range: String) -> Piece<PartId> {
+        let (patience, began, mut tries) = (self.storage.patience, Instant::now(), 0);
         loop {
-            tries += 1;
             match self.try_part(id, number, &range).await {
-                Err(error) if error.kind == Kind::Unavailable && tries < TRIES => {
-                    tracing::info!(error = &error as &dyn std::error::Error, tries, "copying a piece again");
-                    tokio::time::sleep(PAUSE * 2_u32.pow(tries)).await;
+                Err(miss)
+                    if miss.is_passing && tries < patience.retries && began.elapsed() < patience.give_up =>
+                {
+                    tries += 1;
+                    let error = &miss.error as &dyn std::error::Error;
+                    tracing::info!(error, tries, "copying a piece again");
                 }
                 outcome => return outcome,
             }
+            tokio::time::sleep(patience.pause.saturating_mul(1 << tries.min(6))).await;
         }
     }
 
-    async fn try_part(&self, id: &str, number: usize, range: &str) -> Result<PartId> {
+    async fn try_part(&self, id: &str, number: usize, range: &str) -> Piece<PartId> {
+        let context = || format!("copy {range} of {} to {}", self.from, self.to);
         let source = format!("{}/{}", self.storage.name, self.from);
-        let request = Signed {
-            method: Method::PUT,
-            key: self.to,
-            query: vec![("partNumber", number.to_string()), ("uploadId", id.to_owned())],
-            headers: vec![("x-amz-copy-source", source), ("x-amz-copy-source-range", range.to_owned())],
-            context: format!("copy {range} of {} to {}", self.from, self.to),
+        let header = |text: &str| {
+            HeaderValue::from_str(text).map_err(|error| Error::with_source(Kind::Invalid, context(), error))
         };
-        let answer = request.send(self.http, self.signer).await?;
-        match tag(&answer.text).filter(|_| answer.status.is_success()) {
-            Some(tag) => Ok(PartId { content_id: tag }),
-            None => Err(answer.refused()),
+        let (source, range) = (header(&source)?, header(range)?);
+        let options = SignedUrlOptions::new()
+            .with_query([("partNumber", number.to_string()), ("uploadId", id.to_owned())])
+            .with_signed_header(http::HeaderName::from_static("x-amz-copy-source"), source.clone())
+            .with_signed_header(http::HeaderName::from_static("x-amz-copy-source-range"), range.clone());
+        let url = self.signer.signed_url_opts(Method::PUT, self.to, LINK_LIFETIME, &options).await;
+        let url = url.map_err(|error| failed(context(), error))?;
+        let request = http::Request::put(url.as_str())
+            .header("x-amz-copy-source", source)
+            .header("x-amz-copy-source-range", range)
+            .body(HttpRequestBody::empty());
+        let request = request.map_err(|error| Error::with_source(Kind::Invalid, context(), error))?;
+        let lost = |error: HttpError| {
+            let error = Error::with_source(Kind::Unavailable, context(), one_line(&error));
+            Miss { is_passing: true, ..Miss::from(error) }
+        };
+        let answer = self.http.execute(request).await.map_err(lost)?;
+        let status = answer.status();
+        let body = answer.into_body().bytes().await.map_err(lost)?;
+        let text = String::from_utf8_lossy(&body);
+        if let Some(tag) = tag(&text).filter(|_| status.is_success()) {
+            return Ok(PartId { content_id: tag });
         }
+        let said = io::Error::other(format!("the storage answers {status}: {text}"));
+        Err(Miss {
+            error: Error::with_source(Kind::Unavailable, context(), one_line(&said)),
+            is_passing: is_passing(status),
+            is_foreign: is_foreign(status),
+        })
     }
+}
+
+/// Also 200, behind which an error may stand.
+fn is_passing(status: StatusCode) -> bool {
+    let is_wait = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+    is_wait || status.is_success() || (status.is_server_error() && !is_foreign(status))
+}
+
+fn is_foreign(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED)
 }
 
 /// The tag in `<CopyPartResult><ETag>"…"</ETag>…`, as it goes into the list of parts.

@@ -4,10 +4,13 @@
 //! short for a part if anything was sent before it, and needs no object of its own.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::StreamExt;
 use haven_oci::Digest;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 use super::ObjectStorage;
 use super::buffer::Buffer;
@@ -23,6 +26,8 @@ use crate::upload::{Intent, Upload};
 pub(super) const LEAST_PART: u64 = 5 << 20;
 /// This much is kept in the state itself: it would not be worth the requests for an object.
 const INLINE: u64 = 64 << 10;
+/// What an upload may keep in memory, in bytes, whatever others do.
+const LITTLE: usize = 1 << 20;
 
 /// One body on its way in.
 pub(super) struct Intake<'a> {
@@ -39,13 +44,16 @@ pub(super) struct Intake<'a> {
     /// Where the part ends that is being collected.
     end: u64,
     sender: Option<Sender>,
+    /// Held by an upload that keeps more than [`LITTLE`] in memory.
+    seat: Option<OwnedSemaphorePermit>,
 }
 
 impl<'a> Intake<'a> {
     /// Goes on from the last acknowledged byte, with the bytes that are not yet in a part.
     pub(super) async fn begin(storage: &'a ObjectStorage, upload: &Upload, state: State) -> Result<Self> {
-        let tail = storage.tail(&upload.id, &state.tail).await?;
-        let (start, held) = (state.in_parts(), tail.len() as u64);
+        let start = state.in_parts();
+        let tail = storage.tail(&upload.id, &state.tail, upload.size.saturating_sub(start)).await?;
+        let held = tail.len() as u64;
         if start + held != upload.size {
             return Err(Error::upload_shorter(&upload.id, start + held, upload.size));
         }
@@ -60,6 +68,7 @@ impl<'a> Intake<'a> {
             ends: VecDeque::new(),
             end: start,
             sender: None,
+            seat: None,
         };
         intake.buffer.push_whole(tail);
         intake.end = start + intake.next_part_size();
@@ -89,6 +98,9 @@ impl<'a> Intake<'a> {
 
     /// Takes from the front of a chunk what fits into a block.
     async fn take(&mut self, chunk: &mut Bytes) -> Result<()> {
+        if self.seat.is_none() && self.buffer.size() > LITTLE {
+            self.seat = Some(self.storage.seat(&self.id).await?);
+        }
         let room = usize::try_from(self.end - self.position()).unwrap_or(usize::MAX);
         let Some(block) = self.buffer.fill(chunk, room) else { return Ok(()) };
         let whole_part = self.position() == self.end;
@@ -226,13 +238,20 @@ impl<'a> Intake<'a> {
         Ok(false)
     }
 
+    /// Whether parts have been sent, or are being sent.
+    pub(super) fn is_sending(&self) -> bool {
+        self.sender.is_some()
+    }
+
     /// Gives up everything that was taken in.
     pub(super) async fn forget(self) {
         let Some(sender) = self.sender else { return };
         let arrived = sender.arrive().await;
-        if self.state.multipart.is_none()
-            && let Err(error) = self.storage.drop_multipart(&self.id, &arrived.multipart).await
-        {
+        if self.state.multipart.is_some() {
+            return;
+        }
+        let dropping = self.storage.drop_multipart(&self.id, &arrived.multipart);
+        if let Err(error) = self.storage.briefly(dropping).await {
             // What remains is found by its marker when the upload ends.
             tracing::warn!(
                 upload.id = self.id,
@@ -254,6 +273,20 @@ impl<'a> Intake<'a> {
         let before = self.state.multipart.as_ref().map_or(0, |multipart| multipart.parts.len());
         let index = self.sender.as_ref().map_or(before, Sender::next) + self.ends.len();
         part_size(self.storage.part_size, index)
+    }
+}
+
+impl ObjectStorage {
+    /// A seat among the large uploads. Storage that is slow, or away, keeps those who have one for long; whoever finds
+    /// none in time is told to come back, for what all clients together send has no room in memory.
+    async fn seat(&self, id: &str) -> Result<OwnedSemaphorePermit> {
+        match timeout(self.patience.answer, Arc::clone(&self.seats).acquire_owned()).await {
+            Ok(Ok(seat)) => Ok(seat),
+            Ok(Err(_)) | Err(_) => {
+                let context = format!("upload {id}: there are too many large uploads at once");
+                Err(Error::new(Kind::Unavailable, context))
+            }
+        }
     }
 }
 

@@ -29,6 +29,7 @@ mod write;
 use std::collections::HashSet;
 use std::future::ready;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -39,6 +40,7 @@ use haven_oci::{Algorithm, Digest};
 use object_store::ObjectMeta;
 use object_store::path::Path;
 use object_store::signer::Method;
+use tokio::sync::Semaphore;
 
 use self::connect::Bucket;
 use self::failure::failed;
@@ -49,6 +51,10 @@ use crate::error::{Error, Kind, Result};
 use crate::store::{BlobStore, ByteStream, Stored, StoredUpload};
 use crate::upload::{Upload, check_id};
 
+const LARGE_UPLOADS: usize = 256;
+/// A signed request is good for a quarter of an hour, however long it rested on its way.
+const LINGERS: Duration = Duration::from_secs(15 * 60);
+
 /// A store in a bucket. Any number of processes may share it.
 #[derive(Clone)]
 pub struct ObjectStorage {
@@ -58,6 +64,9 @@ pub struct ObjectStorage {
     keys: Keys,
     part_size: Option<u64>,
     copies: Copies,
+    patience: Patience,
+    /// For uploads that keep more than a little in memory.
+    seats: Arc<Semaphore>,
     /// Whether parts belong to one multipart. Where they belong to a key, those of two uploads could mix.
     parts_are_private: bool,
 }
@@ -77,6 +86,8 @@ impl ObjectStorage {
             keys: Keys::new(&options.root)?,
             part_size: options.part_size,
             copies: options.copies,
+            patience: options.patience,
+            seats: Arc::new(Semaphore::new(options.large_uploads.unwrap_or(LARGE_UPLOADS))),
             parts_are_private: options.service != Service::Azure,
         })
     }
@@ -122,7 +133,7 @@ impl ObjectStorage {
 #[async_trait]
 impl BlobStore for ObjectStorage {
     async fn size(&self, digest: &Digest) -> Result<Option<u64>> {
-        self.object_size(&self.keys.blob(digest)).await
+        self.certain_size(&self.keys.blob(digest)).await
     }
 
     async fn read(&self, digest: &Digest, size: u64, range: Range<u64>) -> Result<ByteStream> {
@@ -139,7 +150,7 @@ impl BlobStore for ObjectStorage {
     async fn delete(&self, digest: &Digest) -> Result<bool> {
         let key = self.keys.blob(digest);
         // A removal does not say whether there was anything.
-        if self.object_size(&key).await?.is_none() {
+        if self.certain_size(&key).await?.is_none() {
             return Ok(false);
         }
         self.remove(&key).await?;
@@ -161,6 +172,11 @@ impl BlobStore for ObjectStorage {
     async fn abort(&self, id: &str) -> Result<()> {
         check_id(id)?;
         self.discard(id).await
+    }
+
+    async fn abort_untouched(&self, id: &str) -> Result<()> {
+        // Nothing was made when it began.
+        check_id(id)
     }
 
     async fn sweep(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64> {
@@ -202,6 +218,10 @@ impl BlobStore for ObjectStorage {
 
     async fn check(&self) -> Result<()> {
         self.probe().await
+    }
+
+    fn lingers(&self) -> Duration {
+        LINGERS
     }
 
     async fn link(&self, digest: &Digest, lifetime: Duration) -> Result<Option<String>> {

@@ -34,6 +34,9 @@ pub struct Options {
     /// What a part of a multipart holds, in bytes; without it parts grow with the blob.
     pub part_size: Option<u64>,
     pub copies: Copies,
+    /// How many uploads may keep more than a little in memory at once; without it 256. Each keeps up to
+    /// [`Options::MOST_MEMORY`].
+    pub large_uploads: Option<usize>,
     pub patience: Patience,
 }
 
@@ -61,6 +64,8 @@ pub struct Patience {
     /// From the first byte of a request to the first of its answer, and between two reads of the answer.
     pub answer: Duration,
     pub retries: usize,
+    /// Before the first repetition; every further one waits about twice as long.
+    pub pause: Duration,
     /// No request is begun again after this time.
     pub give_up: Duration,
 }
@@ -71,12 +76,16 @@ impl Default for Patience {
             connect: Duration::from_secs(5),
             answer: Duration::from_secs(30),
             retries: 5,
+            pause: Duration::from_millis(100),
             give_up: Duration::from_secs(60),
         }
     }
 }
 
 impl Options {
+    /// What an upload keeps in memory, in bytes, unless parts are large: those on their way, and one that is collected.
+    pub const MOST_MEMORY: u64 = 37 << 20;
+
     /// A bucket with nothing said about how to reach it.
     pub fn new(service: Service, bucket: impl Into<String>) -> Self {
         Self {
@@ -89,6 +98,7 @@ impl Options {
             skip_verify: false,
             part_size: None,
             copies: Copies::default(),
+            large_uploads: None,
             patience: Patience::default(),
         }
     }

@@ -9,7 +9,7 @@ use object_store::path::Path;
 use tokio::task::JoinSet;
 
 use super::ObjectStorage;
-use super::failure::failed;
+use super::failure::{failed, failed_to_make};
 use super::keys::Keys;
 use super::state::Multipart;
 use crate::error::{Error, Kind, Result};
@@ -63,12 +63,18 @@ impl ObjectStorage {
     pub(super) async fn begin_multipart(&self, id: &str, target: Option<Digest>) -> Result<Multipart> {
         let key = self.target_key(id, target.as_ref())?;
         let created = self.bucket.multiparts.create_multipart(&key).await;
-        let multipart = created.map_err(|error| failed(format!("begin multipart of upload {id}"), error))?;
+        let multipart =
+            created.map_err(|error| failed_to_make(format!("begin multipart of upload {id}"), error))?;
         let marker = Keys::marker(&random());
         let note = format!("{multipart}\n{}\n", target.as_ref().map(Digest::as_str).unwrap_or_default());
-        let written = self.write(&self.keys.piece(id, &marker)?, note.into()).await;
-        if let Err(error) = written {
-            let _ = self.bucket.multiparts.abort_multipart(&key, &multipart).await;
+        let note_key = self.keys.piece(id, &marker)?;
+        if let Err(error) = self.write(&note_key, note.into()).await {
+            // Where this fails too, an empty multipart is left, and perhaps its note.
+            let undo = async {
+                self.end_multipart(id, &key, &multipart).await?;
+                self.remove(&note_key).await
+            };
+            let _ = self.briefly(undo).await;
             return Err(error);
         }
         Ok(Multipart { id: multipart, marker, target, parts: Vec::new(), size: 0 })
@@ -85,10 +91,7 @@ impl ObjectStorage {
     /// Ends a multipart of which nothing is needed, and forgets it.
     pub(super) async fn drop_multipart(&self, id: &str, multipart: &Multipart) -> Result<()> {
         let key = self.target_key(id, multipart.target.as_ref())?;
-        match self.bucket.multiparts.abort_multipart(&key, &multipart.id).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-            Err(error) => return Err(failed(format!("abort multipart of upload {id}"), error)),
-        }
+        self.end_multipart(id, &key, &multipart.id).await?;
         self.remove(&self.keys.piece(id, &multipart.marker)?).await
     }
 }

@@ -9,13 +9,19 @@ use std::time::{Duration, SystemTime};
 
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStoreExt};
+use object_store::{MultipartId, ObjectMeta, ObjectStoreExt};
+use tokio::time::{Instant, timeout};
 
 use super::ObjectStorage;
-use super::failure::failed;
+use super::failure::{failed, is_cut};
 use super::keys::Keys;
 use super::state::State;
 use crate::error::{Error, Kind, Result};
+
+/// What is only tidying up keeps nobody waiting for longer.
+const BRIEF: Duration = Duration::from_secs(5);
+/// After so many uploads that could not be removed, the fault is hardly theirs.
+const MOST_FAILURES: usize = 3;
 
 impl ObjectStorage {
     /// Removes whatever lies below the key of an upload.
@@ -31,7 +37,7 @@ impl ObjectStorage {
             .map_err(|error| failed(context(), error))?;
         for object in objects {
             if Keys::is_marker(&object.location) {
-                self.end_multipart(id, &object.location).await?;
+                self.end_remembered(id, &object).await?;
             }
             self.remove(&object.location).await?;
         }
@@ -40,16 +46,27 @@ impl ObjectStorage {
 
     /// Cleans up after an upload whose fate is decided; what remains is for the sweep.
     pub(super) async fn discard_logged(&self, id: &str, state: &State) {
-        if (state.littered || state.multipart.is_some())
-            && let Err(error) = self.discard(id).await
-        {
+        if state.littered || state.multipart.is_some() {
+            self.clean_up(id).await;
+        }
+    }
+
+    /// As [`Self::discard`], unless it fails or takes long.
+    pub(super) async fn clean_up(&self, id: &str) {
+        if let Err(error) = self.briefly(self.discard(id)).await {
             tracing::warn!(upload.id = id, error = &error as &dyn std::error::Error, "upload not cleaned up");
         }
     }
 
-    /// Ends the multipart that a marker remembers, unless it ended by itself.
-    async fn end_multipart(&self, id: &str, marker: &Path) -> Result<()> {
-        let note = match self.fetch(marker).await {
+    /// Work that somebody waits for and whose outcome matters to nobody.
+    pub(super) async fn briefly<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let late = |error| Error::with_source(Kind::Unavailable, "clean up", error);
+        timeout(BRIEF.min(self.patience.answer), work).await.map_err(late)?
+    }
+
+    /// Ends the multipart that a marker remembers.
+    async fn end_remembered(&self, id: &str, marker: &ObjectMeta) -> Result<()> {
+        let note = match self.fetch(&marker.location, marker.size).await {
             Err(error) if error.kind == Kind::NotFound => return Ok(()),
             note => note?,
         };
@@ -58,32 +75,64 @@ impl ObjectStorage {
         let multipart = lines.next().unwrap_or_default().to_owned();
         let target = lines.next().and_then(|digest| digest.parse().ok());
         let key = self.target_key(id, target.as_ref())?;
-        match self.bucket.multiparts.abort_multipart(&key, &multipart).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(failed(format!("abort multipart of upload {id}"), error)),
-        }
+        self.end_multipart(id, &key, &multipart).await
+    }
+
+    /// Ends a multipart, unless it ended by itself.
+    pub(super) async fn end_multipart(&self, id: &str, key: &Path, multipart: &MultipartId) -> Result<()> {
+        let ended = self.again(|| self.bucket.multiparts.abort_multipart(key, multipart)).await;
+        absent_is_fine(ended, || format!("abort multipart of upload {id}"))
     }
 
     /// Removes an object; an absent one is fine.
     pub(super) async fn remove(&self, key: &Path) -> Result<()> {
-        match self.bucket.objects.delete(key).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(failed(format!("remove {key}"), error)),
+        let removed = self.again(|| self.bucket.objects.delete(key)).await;
+        absent_is_fine(removed, || format!("remove {key}"))
+    }
+
+    /// Asks once more when the connection broke. The library does so only for requests of which it knows that twice is
+    /// once.
+    async fn again<F>(&self, ask: impl Fn() -> F) -> object_store::Result<()>
+    where
+        F: Future<Output = object_store::Result<()>>,
+    {
+        let began = Instant::now();
+        match ask().await {
+            Err(failure)
+                if is_cut(&failure)
+                    && self.patience.retries > 0
+                    && began.elapsed() < self.patience.answer =>
+            {
+                ask().await
+            }
+            outcome => outcome,
         }
     }
 
     /// See [`crate::BlobStore::sweep`].
     pub(super) async fn sweep_uploads(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64> {
+        let (mut swept, mut failures) = (0, Vec::new());
+        for id in self.abandoned(older_than, known).await? {
+            match self.discard(&id).await {
+                Ok(()) => swept += 1,
+                // What cannot be removed must not protect the others.
+                Err(error) => failures.push(error),
+            }
+            if failures.len() >= MOST_FAILURES {
+                break;
+            }
+        }
+        failures.into_iter().next().map_or(Ok(swept), Err)
+    }
+
+    /// Uploads that are not known and have not changed for so long.
+    async fn abandoned(&self, older_than: Duration, known: &HashSet<String>) -> Result<Vec<String>> {
         // What is written now shows what time it is there, as exactly as the list has it.
         self.probe().await?;
-        let (written, now) = self.written_uploads().await?;
+        let (mut written, now) = self.written_uploads().await?;
         let old = |last: &SystemTime| now?.duration_since(*last).ok().filter(|age| *age >= older_than);
-        let mut swept = 0;
-        for (id, _) in written.iter().filter(|(id, last)| old(last).is_some() && !known.contains(*id)) {
-            self.discard(id).await?;
-            swept += 1;
-        }
-        Ok(swept)
+        written.retain(|id, last| old(last).is_some() && !known.contains(id));
+        Ok(written.into_keys().collect())
     }
 
     /// When each upload that has objects was last written to, and when the probe was.
@@ -107,12 +156,13 @@ impl ObjectStorage {
 
     /// Writes something small.
     pub(super) async fn probe(&self) -> Result<()> {
-        match self.write(&self.keys.probe(), "probe".into()).await {
-            // Only a bucket can be missing here.
-            Err(error) if error.kind == Kind::NotFound => {
-                Err(Error::with_source(Kind::Unavailable, "the bucket does not exist", error))
-            }
-            outcome => outcome,
-        }
+        self.write(&self.keys.probe(), "probe".into()).await
+    }
+}
+
+fn absent_is_fine(removed: object_store::Result<()>, context: impl Fn() -> String) -> Result<()> {
+    match removed.map_err(|failure| failed(context(), failure)) {
+        Err(error) if error.kind == Kind::NotFound => Ok(()),
+        outcome => outcome,
     }
 }

@@ -1,10 +1,18 @@
 //! The bucket that tests are given: `http://KEY:SECRET@HOST:PORT/BUCKET`, as `scripts/with-s3.sh` sets it.
 
+mod faults;
+mod proxy;
+
+pub use self::faults::{Asked, Fault, Rule, Storm};
+pub use self::proxy::Proxy;
+
+use std::time::Duration;
+
 use bytes::Bytes;
 use haven_oci::Digest;
 
 use super::ObjectStorage;
-use super::options::{Options, Service};
+use super::options::{Options, Patience, Service};
 use super::parts::random;
 use crate::error::Result;
 
@@ -25,6 +33,12 @@ pub fn bucket_named(name: &str) -> Option<Options> {
         None => name.clone_into(&mut options.root),
     }
     Some(options)
+}
+
+/// For stories about storage that does not answer: nobody waits long, and a request is repeated `retries` times.
+pub fn impatient(answer: Duration, retries: usize) -> Patience {
+    let pause = Duration::from_millis(2);
+    Patience { connect: Duration::from_secs(1), answer, retries, pause, give_up: answer * 2 }
 }
 
 /// Whether the server takes keys with a SHA-512 in them. That of `scripts/with-s3.sh` does not: beside each object it

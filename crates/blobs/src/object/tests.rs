@@ -1,5 +1,7 @@
 //! The suite on a real server, and what only objects can go through.
 
+mod faults;
+
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -31,6 +33,8 @@ pub(crate) fn in_memory() -> ObjectStorage {
         keys: Keys::new("").unwrap(),
         part_size: None,
         copies: Copies::default(),
+        patience: Patience::default(),
+        seats: Arc::new(tokio::sync::Semaphore::new(LARGE_UPLOADS)),
         parts_are_private: true,
     }
 }
@@ -132,10 +136,10 @@ fn resumed(upload: &Upload) -> Upload {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn object_storage_conforms() {
-    let traits = Traits { remembers_uploads: false, knows_sha512: true };
+    let traits = Traits { remembers_uploads: false, ..Traits::default() };
     conformance::run_with(&in_memory(), traits).await;
     let Some((store, _)) = watched() else { return };
-    conformance::run_with(&store, Traits { knows_sha512: knows_sha512(), ..traits }).await;
+    conformance::run_with(&store, Traits { knows_sha512: knows_sha512(), is_slow: true, ..traits }).await;
     let left = litter(&store).await;
     assert!(left.iter().all(|key| key.contains("story-13-") || key.contains("story-18-")), "{left:?}");
 }

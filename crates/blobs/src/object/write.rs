@@ -6,7 +6,7 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 
 use super::ObjectStorage;
-use super::failure::failed;
+use super::failure::failed_to_make;
 use super::intake::Intake;
 use super::read::gone;
 use super::state::{State, Tail};
@@ -36,33 +36,35 @@ impl ObjectStorage {
         let body = stream::once(async { Ok(first) }).chain(body).boxed();
         let mut intake = Intake::begin(self, upload, state).await?;
         let outcome = intake.run(body, limit.map(|limit| (limit.saturating_sub(upload.size), limit))).await;
-        if let Err(error) = outcome.as_ref()
-            && error.kind == Kind::TooLarge
-        {
-            intake.forget().await;
-            return outcome.map(|()| upload.size);
+        match &outcome {
+            Err(error) if error.kind == Kind::TooLarge => {
+                intake.forget().await;
+                return outcome.map(|()| upload.size);
+            }
+            // Nothing is on its way, and a storage that has just failed is not asked to keep what there is.
+            Err(error) if error.kind != Kind::Interrupted && !intake.is_sending() => {
+                return outcome.map(|()| upload.size);
+            }
+            _ => {}
         }
         let kept = intake.keep(upload, outcome.is_ok()).await;
         // That the storage fails is worth more to know than that the client went away.
         kept.and(outcome).map(|()| upload.size)
     }
 
-    /// The bytes after the last part.
-    pub(super) async fn tail(&self, id: &str, tail: &Tail) -> Result<Bytes> {
-        match tail {
-            Tail::Inline(bytes) => Ok(bytes.clone()),
-            Tail::Staged(name) => {
-                self.fetch(&self.keys.piece(id, name)?).await.map_err(|error| gone(id, error))
-            }
-            Tail::Placed(digest) => {
-                self.fetch(&self.keys.blob(digest)).await.map_err(|error| gone(id, error))
-            }
-        }
+    /// The bytes after the last part, of which there are `size`.
+    pub(super) async fn tail(&self, id: &str, tail: &Tail, size: u64) -> Result<Bytes> {
+        let key = match tail {
+            Tail::Inline(bytes) => return Ok(bytes.clone()),
+            Tail::Staged(name) => self.keys.piece(id, name)?,
+            Tail::Placed(digest) => self.keys.blob(digest),
+        };
+        self.fetch(&key, size).await.map_err(|error| gone(id, error))
     }
 
     /// Writes an object at once.
     pub(super) async fn write(&self, key: &Path, payload: PutPayload) -> Result<()> {
         let written = self.bucket.objects.put(key, payload).await;
-        written.map(drop).map_err(|error| failed(format!("write {key}"), error))
+        written.map(drop).map_err(|error| failed_to_make(format!("write {key}"), error))
     }
 }

@@ -1,7 +1,7 @@
 //! The suite on every back end, and what only files can go through.
 
 mod files;
-mod patient;
+pub(crate) mod patient;
 
 use proptest::prelude::*;
 use tokio::runtime;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use haven_oci::{Algorithm, Digest};
 
 use crate::{BlobStore, ByteStream, Error, Kind, Memory, Result, Stored, StoredUpload, Unreliable, Upload};
 
-pub(super) struct Patient<S>(pub(super) S);
+pub(crate) struct Patient<S>(pub(crate) S);
 
 /// Evaluates the operation until it is no longer `Unavailable`.
 macro_rules! persist {
@@ -31,16 +31,29 @@ impl<S: BlobStore> BlobStore for Patient<S> {
         persist!(self.0.size(digest))
     }
 
+    /// A read that breaks off is begun again.
     async fn read(&self, digest: &Digest, size: u64, range: Range<u64>) -> Result<ByteStream> {
-        persist!(self.0.read(digest, size, range.clone()))
+        loop {
+            let body = persist!(self.0.read(digest, size, range.clone()))?;
+            if let Ok(slices) = body.try_collect::<Vec<Bytes>>().await {
+                return Ok(stream::iter(slices.into_iter().map(Ok)).boxed());
+            }
+        }
     }
 
     async fn put(&self, digest: &Digest, bytes: Bytes) -> Result<()> {
         persist!(self.0.put(digest, bytes.clone()))
     }
 
+    /// What an attempt removed whose answer was lost was there.
     async fn delete(&self, digest: &Digest) -> Result<bool> {
-        persist!(self.0.delete(digest))
+        let mut was_tried = false;
+        loop {
+            match self.0.delete(digest).await {
+                Err(Error { kind: Kind::Unavailable, .. }) => was_tried = true,
+                outcome => return outcome.map(|was_there| was_there || was_tried),
+            }
+        }
     }
 
     async fn begin(&self, id: &str, algorithm: Algorithm) -> Result<Upload> {
@@ -60,6 +73,7 @@ impl<S: BlobStore> BlobStore for Patient<S> {
             let body = stream::once(async { Ok(rest) }).chain(end).boxed();
             match self.0.append(upload, body, limit).await {
                 Err(error) if error.kind == Kind::Interrupted && !ours => {}
+                Err(error) if error.kind == Kind::Unavailable => {}
                 Err(error) if error.kind == Kind::TooLarge => {
                     *upload = before;
                     return Err(error);
@@ -75,6 +89,10 @@ impl<S: BlobStore> BlobStore for Patient<S> {
 
     async fn abort(&self, id: &str) -> Result<()> {
         persist!(self.0.abort(id))
+    }
+
+    async fn abort_untouched(&self, id: &str) -> Result<()> {
+        persist!(self.0.abort_untouched(id))
     }
 
     async fn sweep(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64> {

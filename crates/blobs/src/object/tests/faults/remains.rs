@@ -1,0 +1,89 @@
+//! What failed pushes leave behind, and that it goes in the end.
+
+use super::*;
+
+/// Leaves small uploads, each with its rest.
+async fn abandon(case: &Case, names: &[&str]) {
+    for name in names {
+        let mut upload = begin(&case.store, name).await;
+        upload.expect_more();
+        case.store.append(&mut upload, body(&content(30, 200_000), 100_000), None).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_that_fails_is_finished_by_the_next() {
+    let asked = [Asked::List, Asked::Get, Asked::Abort, Asked::Delete];
+    let fit = |asked| fit(FEW, asked).chain([Fault::Misrouted, Fault::Answer(404, "NoSuchBucket")]);
+    let all = asked.iter().flat_map(|asked| fit(*asked).map(|fault| (*asked, fault)));
+    let sweep = |(asked, fault): (Asked, Fault)| async move {
+        let Some(case) = case(CALM, 0).await else { return };
+        abandon(&case, &["small"]).await;
+        case.store.begin_multipart("large", None).await.unwrap();
+        assert_eq!(case.proxy.multiparts(), 1);
+        case.proxy.inject(Rule::on(asked, fault));
+        let first = case.store.sweep(Duration::ZERO, &HashSet::new()).await;
+        assert_eq!(case.proxy.struck(), 1, "{asked:?} {fault:?}");
+        match first {
+            // Half of an answer and the rest by another one is a whole.
+            Ok(swept) => assert_eq!((asked, fault, swept), (Asked::Get, Fault::CutAnswer, 2)),
+            Err(error) => assert_eq!(error.kind, Kind::Unavailable, "{asked:?} {fault:?} {error:?}"),
+        }
+        case.is_tidy(0, &format!("{asked:?} {fault:?}")).await;
+    };
+    stream::iter(all.map(sweep)).buffer_unordered(4).collect::<()>().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_cannot_be_removed_protects_no_other() {
+    let Some(case) = case(CALM, 0).await else { return };
+    abandon(&case, &["small-1", "small-2", "small-3"]).await;
+    for name in ["stuck", "large"] {
+        case.store.begin_multipart(name, None).await.unwrap();
+    }
+    case.proxy.inject(Rule::on(Asked::Abort, Fault::Answer(403, "AccessDenied")).within("/stuck/").always());
+    let error = case.store.sweep(Duration::ZERO, &HashSet::new()).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Unavailable);
+    let left = litter(&case.store).await;
+    assert!(!left.is_empty() && left.iter().all(|key| key.contains("/stuck/")), "{left:?}");
+    case.is_tidy(0, "the stuck one").await;
+}
+
+#[tokio::test]
+async fn a_storage_that_removes_nothing_is_not_asked_for_ever() {
+    let Some(case) = case(CALM, 0).await else { return };
+    let names: Vec<String> = (0..8).map(|number| format!("small-{number}")).collect();
+    abandon(&case, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    case.proxy.inject(Rule::on(Asked::Delete, Fault::Answer(503, "SlowDown")).always());
+    case.proxy.take();
+    case.store.sweep(Duration::ZERO, &HashSet::new()).await.unwrap_err();
+    let deletes = case.proxy.take().into_iter().filter(|asked| *asked == Asked::Delete).count();
+    assert_eq!(deletes, 3);
+    case.is_tidy(0, "eight small ones").await;
+}
+
+#[tokio::test]
+async fn a_removal_whose_connection_breaks_is_asked_for_once_more() {
+    for fault in [Fault::Cut, Fault::Reset, Fault::LoseAnswer] {
+        for asked in [Asked::Abort, Asked::Delete] {
+            let Some(case) = case(CALM, 1).await else { return };
+            case.store.begin_multipart("large", None).await.unwrap();
+            case.proxy.inject(Rule::on(asked, fault));
+            case.store.abort("large").await.unwrap();
+            assert_eq!((case.proxy.struck(), case.proxy.multiparts()), (1, 0), "{asked:?} {fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn more_than_the_limit_leaves_nothing_even_then() {
+    let Some(case) = case(CALM, 0).await else { return };
+    let mut upload = begin(&case.store, "a").await;
+    case.proxy.inject(Rule::on(Asked::Part, Fault::LoseAnswer));
+    let sent = body(&content(31, 2 * LARGE), 100_000);
+    let error = case.store.append(&mut upload, sent, Some(LARGE as u64 + 1)).await.unwrap_err();
+    assert!(matches!(error.kind, Kind::TooLarge | Kind::Unavailable), "{error:?}");
+    assert_eq!(upload.size % PART, 0, "whole parts, or none");
+    case.store.abort("a").await.unwrap();
+    assert_eq!((litter(&case.store).await.len(), case.proxy.multiparts()), (0, 0));
+}
