@@ -5,8 +5,8 @@
 
 use super::compare::Recorded;
 use super::{Check, Fault, Finding, Repair, blobs, needed, sql};
-use crate::Result;
 use crate::registry::{self, Doomed, Removed, Watch};
+use crate::{Code, Error, Result};
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use haven_blobs::verify;
@@ -156,8 +156,9 @@ pub(super) async fn stored_manifest(check: &Check<'_, '_>, digest: &Digest) -> R
         return Ok(None);
     }
     let body = store.read(digest, size, 0..size).await?;
-    let bytes: Result<Vec<Bytes>, _> = body.try_collect().await;
-    let content = Bytes::from(bytes.unwrap_or_default().concat());
+    let broken = |error| Error::new(Code::Unavailable, "a manifest cannot be read").because(error);
+    let bytes: Vec<Bytes> = body.try_collect().await.map_err(broken)?;
+    let content = Bytes::from(bytes.concat());
     Ok((Digest::of(digest.algorithm(), &content) == *digest).then_some(content))
 }
 

@@ -41,7 +41,12 @@ pub async fn stat(app: &App, grant: &Grant<Pull>, digest: &Digest) -> Result<Blo
 /// # Errors
 /// `BlobUnknown` when storage has lost it, failures of storage.
 pub async fn open(app: &App, _grant: &Grant<Pull>, blob: &Blob, range: Range<u64>) -> Result<ByteStream> {
-    Ok(app.blobs.read(&blob.digest, blob.size, range).await?)
+    let opened = app.blobs.read(&blob.digest, blob.size, range).await;
+    if opened.as_ref().is_err_and(|error| error.kind == haven_blobs::Kind::NotFound) {
+        // No failure for the client, who is told that there is no such blob; for the operator it is one.
+        tracing::error!(blob.digest = %blob.digest, "the storage does not have a blob that it was given");
+    }
+    Ok(opened?)
 }
 
 /// A URL of the storage under which the blob can be read for [`LINK_LIFETIME`], where there is such a thing.

@@ -35,4 +35,4 @@ pub use uploads::{
 
 pub(crate) use links::{relink, unlink};
 pub(crate) use lost::{declare_lost, end_upload, find_again, keep_manifest, make_lost, mend_manifest};
-pub(crate) use removal::{Doomed, Removed, Watch, remove, watch};
+pub(crate) use removal::{Doomed, Removed, Watch, remove, try_watch, watch};

@@ -142,11 +142,10 @@ async fn config_of(app: &App, manifest: &Manifest, sizes: &HashMap<String, u64>)
     };
     match sizes.get(config.digest.as_str()) {
         Some(size) if *size <= MAX_CONFIG => {
+            let broken = |error| Error::new(Code::Unavailable, "the config cannot be read").because(error);
             let mut stream = app.blobs.read(&config.digest, *size, 0..*size).await?;
             let mut bytes = Vec::new();
-            while let Some(chunk) =
-                stream.try_next().await.map_err(|error| Error::internal("config blob").because(error))?
-            {
+            while let Some(chunk) = stream.try_next().await.map_err(broken)? {
                 bytes.extend_from_slice(&chunk);
             }
             Ok(Some(bytes))

@@ -6,6 +6,9 @@
 //! generation before it places bytes and again when it has that key. If the two differ, nobody knows whether the bytes
 //! are there, and the push is refused. After a crash the generation is odd, and the next push of the digest ends the
 //! removal: its owner, should it live after all, then finds the generation changed and removes nothing.
+//!
+//! Storage in the network may carry out what nobody waits for any more. There a removal that failed or crashed is ended by
+//! nobody, and its digest refused, until it can no longer come to pass.
 
 use super::sql;
 use crate::{Code, Error, Result};
@@ -16,10 +19,8 @@ use std::time::Duration;
 
 /// Longer than any push lies between placing bytes and writing their row.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// How long storage may take to remove bytes: less than a transaction may rest, on either engine. Were it over before them,
-/// a push could bring the same bytes, and lose them.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// A transaction waits no longer than this for storage in the network.
+const BRIEF: Duration = Duration::from_secs(5);
 
 /// The generation of a digest as somebody saw it.
 #[derive(Clone, Debug)]
@@ -48,17 +49,22 @@ pub(crate) enum Removed {
 /// Begins to watch a digest, before its bytes are placed or looked at.
 ///
 /// # Errors
-/// `Unavailable` when removals follow each other without end.
+/// `Unavailable` when removals follow each other without end, or when it is not certain that one has ended.
 pub(crate) async fn watch(db: &Db, digest: &Digest, now: Timestamp) -> Result<Watch> {
+    try_watch(db, digest, now).await?.ok_or_else(removing)
+}
+
+/// As [`watch`]; none where that is refused.
+pub(crate) async fn try_watch(db: &Db, digest: &Digest, now: Timestamp) -> Result<Option<Watch>> {
     for _ in 0..8 {
         let seen = generation(db, digest).await?;
         if seen % 2 == 0 {
-            return Ok(Watch { digest: digest.clone(), generation: seen });
+            return Ok(Some(Watch { digest: digest.clone(), generation: seen }));
         }
         // Waits for one that is under way; one that crashed is over now.
-        db.execute(sql::END_REMOVAL, params![digest.as_str(), seen, now]).await?;
+        db.execute(sql::EXPIRE_REMOVAL, params![digest.as_str(), seen, now]).await?;
     }
-    Err(removing())
+    Ok(None)
 }
 
 async fn generation(db: &Db, digest: &Digest) -> Result<i64> {
@@ -100,13 +106,14 @@ pub(crate) async fn remove(
     now: Timestamp,
 ) -> Result<Removed> {
     let digest = &watch.digest;
-    let announced = params![digest.as_str(), watch.generation, now];
+    let lingers = blobs.lingers();
+    let announced = params![digest.as_str(), watch.generation, now + lingers];
     let Some(row) = db.query_opt(sql::ANNOUNCE_REMOVAL, announced).await? else {
         return Ok(Removed::Overtaken);
     };
     let odd: i64 = row.get(0)?;
     let removed = remove_announced(db, blobs, digest, odd, why, now).await;
-    if removed.is_err() {
+    if removed.is_err() && lingers.is_zero() {
         db.execute(sql::END_REMOVAL, params![digest.as_str(), odd, now]).await?;
     }
     removed
@@ -129,15 +136,25 @@ pub(super) async fn remove_announced(
         Doomed::Damaged => tx.execute(sql::LOSE_BLOB, params![digest.as_str()]).await?,
     };
     if held > 0 {
-        let deleted = tokio::time::timeout(PATIENCE, blobs.delete(digest)).await;
-        deleted
-            .map_err(|_| Error::new(Code::Unavailable, format!("storage is slow to remove {digest}")))??;
+        briefly(blobs, blobs.delete(digest)).await?;
     }
     if held > 0 && why == Doomed::Orphaned {
         tx.execute(sql::DROP_HELD_BLOB, params![digest.as_str()]).await?;
     }
     tx.commit().await?;
     Ok(if held > 0 { Removed::Gone } else { Removed::Overtaken })
+}
+
+/// Storage work that a transaction waits for. That of our own machine is not given up, because then it would linger, too.
+pub(super) async fn briefly<T>(
+    blobs: &dyn BlobStore,
+    work: impl Future<Output = haven_blobs::Result<T>>,
+) -> Result<T> {
+    if blobs.lingers().is_zero() {
+        return Ok(work.await?);
+    }
+    let late = |error| Error::new(Code::Unavailable, "the storage takes too long").because(error);
+    Ok(tokio::time::timeout(BRIEF, work).await.map_err(late)??)
 }
 
 /// Drops what is remembered of old removals.

@@ -48,7 +48,7 @@ pub(super) async fn finish(app: &App, project: i64, id: &str, digest: &Digest, b
     match app.blobs.put(digest, bytes).await {
         Err(error) if error.kind == haven_blobs::Kind::DigestMismatch => {
             app.db.execute(sql::DELETE_UNTOUCHED, params![id, app.clock.now()]).await?;
-            app.blobs.abort(id).await?;
+            abort(app, id).await;
             return Err(error.into());
         }
         done => done?,
@@ -58,11 +58,15 @@ pub(super) async fn finish(app: &App, project: i64, id: &str, digest: &Digest, b
         Err(error) if error.code == Code::BlobUploadUnknown => return Err(taken(app, id).await?),
         recorded => recorded?,
     }
-    // The blob is there, whatever becomes of the empty folder; a sweep finds that too.
-    if let Err(error) = app.blobs.abort(id).await {
+    abort(app, id).await;
+    Ok(size)
+}
+
+/// The fate of the bytes is decided, whatever becomes of the empty folder; a sweep finds that too.
+async fn abort(app: &App, id: &str) {
+    if let Err(error) = app.blobs.abort_untouched(id).await {
         tracing::warn!(upload.id = id, error = &error as &dyn std::error::Error, "upload not removed");
     }
-    Ok(size)
 }
 
 /// Why the session could not be taken.

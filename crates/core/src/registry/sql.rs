@@ -118,13 +118,18 @@ pub(super) const CATALOG: &str = "SELECT r.name FROM repository r
 
 pub(super) const GENERATION: &str = "SELECT generation FROM blob_removal WHERE digest = $1";
 
-/// Counts up from the generation that was seen; answers nothing when it is another one by now.
+/// Counts up from the generation that was seen; answers nothing when it is another one by now. The time is when the
+/// removal has ended for certain, even if nobody says so.
 pub(super) const ANNOUNCE_REMOVAL: &str =
     "INSERT INTO blob_removal (digest, generation, changed_at) VALUES ($1, $2 + 1, $3)
     ON CONFLICT (digest) DO UPDATE SET generation = excluded.generation, changed_at = excluded.changed_at
     WHERE blob_removal.generation = $2 RETURNING generation";
 
 pub(super) const END_REMOVAL: &str = "UPDATE blob_removal SET generation = generation + 1, changed_at = $3 WHERE digest = $1 AND generation = $2";
+
+/// As [`END_REMOVAL`], by somebody else than its owner: not before the removal can no longer come to pass.
+pub(super) const EXPIRE_REMOVAL: &str = "UPDATE blob_removal SET generation = generation + 1, changed_at = $3
+    WHERE digest = $1 AND generation = $2 AND changed_at <= $3";
 
 pub(super) const FORGET_REMOVALS: &str =
     "DELETE FROM blob_removal WHERE changed_at < $1 AND generation % 2 = 0";

@@ -39,8 +39,8 @@ pub async fn purge_uploads(app: &App, purge: Purge) -> Result<u64> {
         }
     }
     if !purge.dry_run {
-        purged += sweep_strays(app, purge.age).await?;
         removal::forget_old(&app.db, now).await?;
+        purged += sweep_strays(app, purge.age).await?;
     }
     Ok(purged)
 }

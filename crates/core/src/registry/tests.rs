@@ -1,16 +1,18 @@
 //! Removals beside pushes of the same bytes, step by step, on both engines.
 
-use super::removal::{Doomed, Removed, remove, watch};
+use super::removal::{Doomed, Removed, remove, try_watch, watch};
 use super::{declare_lost, find_again, keep_manifest, sql};
 use crate::Code;
 use bytes::Bytes;
-use haven_blobs::{BlobStore, Memory};
+use haven_blobs::{BlobStore, Memory, Unreliable};
 use haven_db::testing::{TestDb, engines, fresh};
 use haven_db::{Timestamp, Tx, params};
 use haven_oci::Digest;
 use std::sync::Arc;
+use std::time::Duration;
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+const LATER: Duration = Duration::from_secs(900);
 const BYTES: Bytes = Bytes::from_static(b"some bytes");
 
 struct Place {
@@ -134,6 +136,59 @@ async fn a_removal_that_crashed_is_ended_by_the_next_push() {
         assert_eq!(place.remove(&sweeper, Doomed::Damaged).await, Removed::Overtaken);
         assert!(place.has_bytes().await);
     }
+}
+
+/// Storage whose first removal fails, and as much as `lingers` later nobody knows how it ended.
+async fn failing(place: &Place, lingers: Duration) -> Unreliable<Memory> {
+    let store = Unreliable::new(Memory::new(), 1).lingering(lingers);
+    store.put(&place.digest, BYTES).await.unwrap_err();
+    store.put(&place.digest, BYTES).await.unwrap();
+    let sweeper = place.watch().await;
+    // The look before it fails, too.
+    remove(&place.db, &store, &sweeper, Doomed::Orphaned, NOW).await.unwrap_err();
+    assert_eq!(place.row().await, None, "nothing is held any more");
+    store
+}
+
+#[tokio::test]
+async fn a_removal_that_may_still_come_to_pass_bars_the_way_until_it_cannot() {
+    for place in places().await {
+        let store = failing(&place, LATER).await;
+        for now in [NOW, NOW + (LATER - Duration::from_secs(1))] {
+            assert!(try_watch(&place.db, &place.digest, now).await.unwrap().is_none());
+            let refused = watch(&place.db, &place.digest, now).await.unwrap_err();
+            assert_eq!(refused.code, Code::Unavailable);
+        }
+        let then = NOW + LATER;
+        let push = watch(&place.db, &place.digest, then).await.unwrap();
+        let mut tx = place.db.begin().await.unwrap();
+        place.write_row(&mut tx, &push).await.unwrap();
+        tx.commit().await.unwrap();
+        let sweeper = watch(&place.db, &place.digest, then).await.unwrap();
+        let removed = remove(&place.db, &store, &sweeper, Doomed::Damaged, then).await;
+        assert_eq!(removed.unwrap(), Removed::Gone);
+        assert!(try_watch(&place.db, &place.digest, then).await.unwrap().is_some(), "this one has ended");
+    }
+}
+
+#[tokio::test]
+async fn a_removal_that_failed_for_certain_bars_nothing() {
+    for place in places().await {
+        failing(&place, Duration::ZERO).await;
+        assert!(try_watch(&place.db, &place.digest, NOW).await.unwrap().is_some());
+        place.push().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_does_not_wait_for_a_silent_storage() {
+    let silence = || std::future::pending::<haven_blobs::Result<()>>();
+    let network = Unreliable::new(Memory::new(), 0).lingering(LATER);
+    let error = super::removal::briefly(&network, silence()).await.unwrap_err();
+    assert_eq!(error.code, Code::Unavailable);
+    let disk = Memory::new();
+    let waiting = super::removal::briefly(&disk, silence());
+    tokio::time::timeout(LATER, waiting).await.expect_err("what our own machine does is not given up");
 }
 
 #[tokio::test]

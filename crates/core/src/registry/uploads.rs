@@ -22,6 +22,8 @@ use tracing::Instrument as _;
 /// How long a session stays taken by a request whose process died. A live one renews well before.
 const LEASE: Duration = Duration::from_secs(15);
 const RENEWAL: Duration = Duration::from_secs(4);
+/// The longest that anybody waits for bytes to go that nobody needs.
+const MOMENT: Duration = Duration::from_secs(2);
 /// No more than this may the clocks of two replicas differ.
 const SKEW: Duration = Duration::from_secs(60);
 
@@ -70,7 +72,7 @@ pub async fn start(
         app.clock.now(),
     ];
     if let Err(error) = app.db.execute(sql::INSERT_UPLOAD, row).await {
-        app.blobs.abort(&id).await?;
+        app.blobs.abort_untouched(&id).await?;
         return Err(error.into());
     }
     Ok(Session { id, size: 0 })
@@ -161,13 +163,28 @@ pub async fn finish(
 
 /// Ends a session and drops what it received, whoever opened it: the right to delete decides.
 ///
+/// The session has ended with its row. A storage that does not drop the bytes at once is not waited for, and what it
+/// keeps, the next sweep removes.
+///
 /// # Errors
 /// `BlobUploadUnknown`.
-pub async fn cancel<P>(app: &App, grant: &Grant<P>, repository: &RepositoryName, id: &str) -> Result<()> {
+pub async fn cancel<P>(
+    app: &Arc<App>,
+    grant: &Grant<P>,
+    repository: &RepositoryName,
+    id: &str,
+) -> Result<()> {
     let owner = owner(app, repository, id).await?;
     owner.filter(|owner| owner.project == grant.project.id).ok_or_else(unknown)?;
     app.db.execute(sql::DELETE_UPLOAD, params![id]).await?;
-    app.blobs.abort(id).await?;
+    let id = id.to_owned();
+    let dropping = in_task(app, |app| async move {
+        if let Err(error) = app.blobs.abort(&id).await {
+            tracing::warn!(upload.id = id, error = &error as &dyn std::error::Error, "upload not removed");
+        }
+        Ok(())
+    });
+    let _ = tokio::time::timeout(MOMENT, dropping).await;
     Ok(())
 }
 
