@@ -4,6 +4,7 @@ mod admin;
 mod cli;
 mod fsck;
 mod handles;
+mod memory;
 mod quota;
 mod robot;
 mod secrets;

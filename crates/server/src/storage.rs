@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::Failure;
+use crate::memory;
 use haven_blobs::object::{Options, Service};
 use haven_blobs::{BlobStore, Filesystem, Kind, ObjectStorage};
 use haven_server::config::Storage;
@@ -16,11 +17,18 @@ pub(crate) async fn open(wanted: &Storage) -> Result<(Arc<dyn BlobStore>, &'stat
     match wanted {
         Storage::Filesystem { root } => Ok((Arc::new(Filesystem::open(root)?), "filesystem")),
         Storage::Bucket(options) => {
-            let storage = ObjectStorage::open(options)?;
-            prove(&storage, options).await?;
+            let mut options = options.as_ref().clone();
+            options.large_uploads = options.large_uploads.or_else(|| memory::total().map(large_uploads));
+            let storage = ObjectStorage::open(&options)?;
+            prove(&storage, &options).await?;
             Ok((Arc::new(storage), name(options.service)))
         }
     }
+}
+
+/// As many as fit into half of the memory.
+fn large_uploads(memory: u64) -> usize {
+    usize::try_from(memory / 2 / Options::MOST_MEMORY).unwrap_or(usize::MAX).clamp(8, 1_000_000)
 }
 
 /// The storage as it is; into a bucket nothing is written.
@@ -51,5 +59,15 @@ fn name(service: Service) -> &'static str {
         Service::S3 => "s3",
         Service::Gcs => "gcs",
         Service::Azure => "azure",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::large_uploads;
+
+    #[test]
+    fn uploads_fit_into_half_of_the_memory() {
+        assert_eq!([1 << 28, 2 << 30, 16 << 30].map(large_uploads), [8, 27, 221]);
     }
 }

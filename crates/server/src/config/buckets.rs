@@ -18,6 +18,7 @@ pub(super) fn read(settings: &mut Settings, env: &[(String, String)]) -> Option<
         let message = format!("both `{first}` and `{second}` are given; blobs are kept in one place");
         settings.problems.general(message);
     }
+    let large_uploads = settings.number("haven.limits.large_uploads", 1, 1_000_000);
     let mut options = match given.first() {
         Some(&S3) => s3(settings, env),
         Some(&GCS) => gcs(settings, env),
@@ -25,6 +26,7 @@ pub(super) fn read(settings: &mut Settings, env: &[(String, String)]) -> Option<
         _ => return None,
     };
     options.ca_bundle = ca_bundle(settings);
+    options.large_uploads = large_uploads;
     Some(options)
 }
 

@@ -271,5 +271,6 @@ pub(super) const KEYS: &[Key] = &[
     used("haven.limits.stall_timeout", Kind::Duration),
     used("haven.limits.shutdown_grace", Kind::Duration),
     used("haven.limits.api_timeout", Kind::Duration),
+    used("haven.limits.large_uploads", Kind::Int),
     used("haven.defaults.token_expiration", Kind::Duration),
 ];

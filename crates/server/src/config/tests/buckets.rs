@@ -119,3 +119,12 @@ fn clients_are_redirected_unless_it_is_said_otherwise() {
     }
     assert!(!redirects("haven: {redirect_networks: []}").include("10.0.0.1".parse().unwrap()));
 }
+
+#[test]
+fn large_uploads_are_as_many_as_is_said_or_as_the_memory_allows() {
+    let section = "storage_service: {s3: {bucket: b, region: eu-west-1}}";
+    assert_eq!(bucket(section, &[]).large_uploads, None);
+    let limited = format!("{section}\nhaven: {{limits: {{large_uploads: 40}}}}");
+    assert_eq!(bucket(&limited, &[]).large_uploads, Some(40));
+    assert!(load_with("haven: {limits: {large_uploads: 0}}", &[], (&[], None)).is_err(), "also for files");
+}
