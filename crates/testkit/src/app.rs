@@ -30,11 +30,12 @@ pub struct TestApp {
     router: Router,
     db: TestDb,
     folder: TempDir,
+    /// Where storage is, if a test has said so.
+    bucket: Option<object::Options>,
 }
 
 /// One process of an installation.
-async fn open(db: Db, clock: Clock, folder: &Path) -> Arc<App> {
-    let blobs = blobs(folder);
+async fn open(db: Db, clock: Clock, blobs: Arc<dyn BlobStore>) -> Arc<App> {
     // The first write makes the bucket.
     blobs.check().await.unwrap();
     let options = Options {
@@ -53,15 +54,20 @@ async fn open(db: Db, clock: Clock, folder: &Path) -> Arc<App> {
 impl TestApp {
     /// A new installation on this engine.
     pub async fn start(engine: Engine) -> Self {
-        Self::begin(engine, true).await
+        Self::begin(engine, true, None).await
     }
 
     /// A new installation that shares no key with any other.
     pub async fn start_apart(engine: Engine) -> Self {
-        Self::begin(engine, false).await
+        Self::begin(engine, false, None).await
     }
 
-    async fn begin(engine: Engine, share: bool) -> Self {
+    /// A new installation that keeps its blobs in this bucket, as it is reached by these options.
+    pub async fn start_in(engine: Engine, bucket: object::Options) -> Self {
+        Self::begin(engine, true, Some(bucket)).await
+    }
+
+    async fn begin(engine: Engine, share: bool, bucket: Option<object::Options>) -> Self {
         let db = fresh(engine).await.expect("the engine is one of engines()");
         let clock = Clock::manual(Timestamp::from_secs(1_700_000_000));
         if let (true, Some((key, hash))) = (share, SECRETS.get()) {
@@ -77,16 +83,16 @@ impl TestApp {
             db.execute(project, params![now]).await.unwrap();
         }
         let folder = tempfile::tempdir().unwrap();
-        Self::on(db, clock, folder).await
+        Self::on(db, clock, folder, bucket).await
     }
 
     /// The same installation after a restart: nothing that was only in memory is left.
     pub async fn restart(self) -> Self {
-        Self::on(self.db, self.clock, self.folder).await
+        Self::on(self.db, self.clock, self.folder, self.bucket).await
     }
 
-    async fn on(db: TestDb, clock: Clock, folder: TempDir) -> Self {
-        let app = open(db.db(), clock.clone(), folder.path()).await;
+    async fn on(db: TestDb, clock: Clock, folder: TempDir, bucket: Option<object::Options>) -> Self {
+        let app = open(db.db(), clock.clone(), blobs(folder.path(), bucket.as_ref())).await;
         if app.needs_first_password().await.unwrap() {
             app.first_start(PASSWORD).await.unwrap();
         }
@@ -97,13 +103,13 @@ impl TestApp {
             let _ = SECRETS.set((key, hash));
         }
         let router = router(&app, Network::default());
-        Self { app, clock, router, db, folder }
+        Self { app, clock, router, db, folder, bucket }
     }
 
     /// The administrator at the door of another replica of the same installation.
     pub async fn replica(&self) -> Client {
         let db = Db::open(self.db.options()).await.unwrap();
-        let app = open(db, self.clock.clone(), self.folder.path()).await;
+        let app = open(db, self.clock.clone(), self.blobs()).await;
         Client::new(router(&app, Network::default()), Some(("admin".to_owned(), PASSWORD.to_owned())))
     }
 
@@ -168,6 +174,11 @@ impl TestApp {
         &self.db
     }
 
+    /// The storage, as another process sees it.
+    pub fn blobs(&self) -> Arc<dyn BlobStore> {
+        blobs(self.folder.path(), self.bucket.as_ref())
+    }
+
     /// Whether storage is a folder that a test can look into. With `HAVEN_TEST_S3` it is a bucket.
     pub fn on_files(&self) -> bool {
         object::testing::bucket().is_none()
@@ -178,14 +189,9 @@ impl TestApp {
         self.folder.path()
     }
 
-    /// The storage, as another process opens it.
-    pub fn blobs(&self) -> Arc<dyn BlobStore> {
-        blobs(self.folder.path())
-    }
-
     /// The bucket that is the storage, if it is one.
     pub fn bucket(&self) -> Option<object::Options> {
-        bucket(self.folder.path())
+        self.bucket.clone().or_else(|| bucket(self.folder.path()))
     }
 
     /// Puts anything, or nothing, in the place of a blob in storage.
@@ -232,9 +238,9 @@ fn router(app: &Arc<App>, network: Network) -> Router {
     })
 }
 
-/// Storage of the kind that this test run is about, apart from all others.
-fn blobs(folder: &Path) -> Arc<dyn BlobStore> {
-    match bucket(folder) {
+/// Storage where the test wants it, or of the kind that this test run is about, apart from all others.
+fn blobs(folder: &Path, wanted: Option<&object::Options>) -> Arc<dyn BlobStore> {
+    match wanted.cloned().or_else(|| bucket(folder)) {
         None => Arc::new(Filesystem::open(folder).unwrap()),
         Some(bucket) => Arc::new(ObjectStorage::open(&bucket).unwrap()),
     }

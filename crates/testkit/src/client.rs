@@ -122,6 +122,31 @@ impl Client {
         self.send(request.body(body.into()).unwrap()).await
     }
 
+    /// Sends a GET of which the answer breaks off; returns its head with what came, and why no more did. Fails the test
+    /// if all comes.
+    pub async fn get_broken(&self, path: &str, headers: &[(&str, &str)]) -> (Answer, axum::Error) {
+        let mut request = Request::builder().uri(path).header("host", "haven.test");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let (parts, mut body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let mut came = Vec::new();
+        loop {
+            match body.frame().await {
+                Some(Ok(frame)) => came.extend_from_slice(frame.data_ref().unwrap()),
+                Some(Err(error)) => {
+                    let body = Bytes::from(came);
+                    return (Answer { status: parts.status.as_u16(), headers: parts.headers, body }, error);
+                }
+                None => panic!("{} and {} bytes, all of them", parts.status, came.len()),
+            }
+        }
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.request(Method::GET, path, &[], Body::empty()).await
     }

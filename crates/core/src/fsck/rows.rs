@@ -69,11 +69,7 @@ const QUESTIONS: [Question; 16] = [
     dangling("artifact", sql::ARTIFACT_WITHOUT_MANIFEST, Mend::Manifest),
     dangling("manifest", sql::MANIFEST_WITHOUT_BLOB, Mend::Keep),
     dangling("project_blob", sql::LINK_OF_NOTHING, Mend::Blob),
-    dangling(
-        "artifact_blob",
-        sql::NEED_WITHOUT_LINK,
-        Mend::Link,
-    ),
+    dangling("artifact_blob", sql::NEED_WITHOUT_LINK, Mend::Link),
     dangling(
         "artifact",
         sql::ARTIFACT_WITHOUT_OWN_BLOB,

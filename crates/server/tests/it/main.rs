@@ -14,6 +14,7 @@ mod rest;
 mod robots;
 mod settings;
 mod short_uploads;
+mod storage_faults;
 mod tokens;
 mod uploads;
 
