@@ -45,15 +45,10 @@ impl<S: BlobStore> BlobStore for Patient<S> {
         persist!(self.0.put(digest, bytes.clone()))
     }
 
-    /// What an attempt removed whose answer was lost was there.
+    /// An attempt whose answer was lost may have removed it, so whether it was there is asked before.
     async fn delete(&self, digest: &Digest) -> Result<bool> {
-        let mut was_tried = false;
-        loop {
-            match self.0.delete(digest).await {
-                Err(Error { kind: Kind::Unavailable, .. }) => was_tried = true,
-                outcome => return outcome.map(|was_there| was_there || was_tried),
-            }
-        }
+        let was_there = persist!(self.0.size(digest))?.is_some();
+        persist!(self.0.delete(digest)).map(|_| was_there)
     }
 
     async fn begin(&self, id: &str, algorithm: Algorithm) -> Result<Upload> {

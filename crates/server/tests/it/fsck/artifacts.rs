@@ -93,6 +93,8 @@ async fn a_blob_without_any_row_is_given_back_to_the_artifact_that_needs_it() {
         let (client, image) = pushed(&app).await;
         let layer = &image.blobs[1];
         let path = format!("/v2/library/web/blobs/{}", Digest::sha256(layer));
+        let used = async || client.get("/api/v2.0/quotas/1").await.json()["used"]["storage"].clone();
+        let before = used().await;
         for table in ["artifact_blob", "project_blob", "blob"] {
             let sql = format!("DELETE FROM {table} WHERE digest = '{}'", Digest::sha256(layer));
             app.db().without_keys(&sql).await.unwrap();
@@ -100,6 +102,7 @@ async fn a_blob_without_any_row_is_given_back_to_the_artifact_that_needs_it() {
         assert_eq!(client.get(&path).await.status, 404);
         told_and_mended(&app, LOOK, Fault::WrongArtifact, "made again from the manifest").await;
         assert_eq!(client.get(&path).await.body, layer);
+        assert_eq!(used().await, before, "the project stores what it stored");
         clean(&app).await;
         for table in ["artifact_blob", "project_blob", "blob"] {
             let sql = format!("DELETE FROM {table} WHERE digest = '{}'", Digest::sha256(layer));

@@ -97,6 +97,20 @@ async fn silence_in_the_middle_of_a_push_is_noticed() {
     join_all(stories.map(tell)).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_that_is_done_does_not_wait_for_the_cleaning() {
+    let Some(case) = case(ANSWER, 1).await else { return };
+    let upload = received(&case, "a", 200_000).await;
+    case.proxy.inject(Rule::on(Asked::List, Fault::Silence).always());
+    case.proxy.take();
+    let bytes = content(40, 200_000);
+    assert!(push(&case.store, upload, &bytes, false).await.is_empty());
+    // Somebody who has all the time in the world would ask twice.
+    let lists = case.proxy.take().into_iter().filter(|asked| *asked == Asked::List).count();
+    assert_eq!(lists, 1);
+    case.is_tidy(0, "a silent list").await;
+}
+
 #[tokio::test]
 async fn a_read_that_stops_goes_on_or_breaks_off() {
     const SIZE: usize = MEBIBYTE;
