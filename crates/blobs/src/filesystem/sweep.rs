@@ -24,7 +24,11 @@ impl Filesystem {
         blocking(move || {
             for entry in &old {
                 match entry.is_draft {
-                    true => fs::remove_file(layout.uploads.join(&entry.name)).map_err(failed)?,
+                    true => match fs::remove_file(layout.uploads.join(&entry.name)) {
+                        // Another process may sweep at the same time.
+                        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+                        _ => {}
+                    },
                     false => layout.remove_upload(&entry.name)?,
                 }
             }
