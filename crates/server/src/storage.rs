@@ -12,8 +12,11 @@ use haven_server::config::Storage;
 /// How long the start waits for a bucket to show that it can be used.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Opens the storage to serve from it; also says what Harbor calls it.
-pub(crate) async fn open(wanted: &Storage) -> Result<(Arc<dyn BlobStore>, &'static str), Failure> {
+/// Storage, and what Harbor calls its kind.
+pub(crate) type Opened = (Arc<dyn BlobStore>, &'static str);
+
+/// Opens the storage to serve from it.
+pub(crate) async fn open(wanted: &Storage) -> Result<Opened, Failure> {
     match wanted {
         Storage::Filesystem { root } => Ok((Arc::new(Filesystem::open(root)?), "filesystem")),
         Storage::Bucket(options) => {
@@ -31,10 +34,10 @@ fn large_uploads(memory: u64) -> usize {
     usize::try_from(memory / 2 / Options::MOST_MEMORY).unwrap_or(usize::MAX).clamp(8, 1_000_000)
 }
 
-/// The storage as it is; into a bucket nothing is written.
+/// The storage as it is: nothing is written into it, and it need not be writable.
 pub(crate) fn look_at(wanted: &Storage) -> Result<Arc<dyn BlobStore>, Failure> {
     match wanted {
-        Storage::Filesystem { root } => Ok(Arc::new(Filesystem::open(root)?)),
+        Storage::Filesystem { root } => Ok(Arc::new(Filesystem::look_at(root))),
         Storage::Bucket(options) => Ok(Arc::new(ObjectStorage::open(options)?)),
     }
 }
