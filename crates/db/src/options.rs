@@ -66,8 +66,6 @@ pub struct PostgresOptions {
     pub lock_timeout: Duration,
     /// The server ends a connection whose transaction has been idle for longer.
     pub idle: Duration,
-    /// A connection older than this is closed instead of being used once more; `None` keeps it as long as it works.
-    pub lifetime: Option<Duration>,
 }
 
 impl PostgresOptions {
@@ -81,7 +79,6 @@ impl PostgresOptions {
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_secs(10),
             idle: Duration::from_secs(30),
-            lifetime: None,
         }
     }
 }
