@@ -20,7 +20,7 @@ pub(crate) struct Recount {
 pub(crate) fn recount(arguments: Recount) -> Result<(), Failure> {
     let config = arguments.common.load()?;
     let wrong = block_on(async move {
-        let app = serve::app(&config).await?;
+        let app = serve::command(&config).await?;
         Ok(quota::recount(&app, &access::operator()).await?)
     })?;
     for project in &wrong {

@@ -98,7 +98,7 @@ async fn create(create: Create) -> Result<(), Failure> {
     for text in &can {
         add(&mut permissions, &permission(text, project.as_deref())?);
     }
-    let app = serve::app(&common.load()?).await?;
+    let app = serve::command(&common.load()?).await?;
     let duration = match days {
         Some(days) => days,
         None => haven_core::settings::get(&app).await?.robot_token_duration,
@@ -163,7 +163,7 @@ fn add(permissions: &mut Vec<Permission>, new: &Permission) {
 
 async fn list(list: List) -> Result<(), Failure> {
     let List { common, project, json } = list;
-    let app = serve::app(&common.load()?).await?;
+    let app = serve::command(&common.load()?).await?;
     let (operator, mut query) = (operator(), Query { page: Page::ALL, ..Query::default() });
     if let Some(name) = project {
         let name = projects::parse_name(&name)?;
@@ -201,7 +201,7 @@ async fn delete(one: One) -> Result<(), Failure> {
 }
 
 async fn find(common: Common, name: &str) -> Result<(App, RobotAccount), Failure> {
-    let app = serve::app(&common.load()?).await?;
+    let app = serve::command(&common.load()?).await?;
     let robot = robots::named(&app, &operator(), name).await?;
     Ok((app, robot))
 }

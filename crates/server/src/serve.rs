@@ -111,6 +111,11 @@ pub(crate) async fn app(
     Ok(App::new(options).await?)
 }
 
+/// The application for a command that only concerns rows; nothing is written into the storage.
+pub(crate) async fn command(config: &Config) -> Result<App, Failure> {
+    app(config, async |wanted| Ok((storage::look_at(wanted)?, ""))).await
+}
+
 /// Defaults of the configuration, and what overrules the database.
 fn settings(config: &Config) -> Result<Configured, Failure> {
     let minutes = i64::try_from(config.defaults.token_expiration.as_secs() / 60)?;

@@ -33,7 +33,7 @@ pub(crate) struct Set {
 pub(crate) fn list(arguments: List) -> Result<(), Failure> {
     let config = arguments.common.load()?;
     let values = block_on(async move {
-        let app = serve::app(&config).await?;
+        let app = serve::command(&config).await?;
         Ok(settings::get(&app).await?)
     })?;
     let shown = ITEMS.iter().map(|item| (item.name.to_owned(), values.json(item.name)));
@@ -59,7 +59,7 @@ pub(crate) fn set(arguments: Set) -> Result<(), Failure> {
     }
     let config = arguments.common.load()?;
     block_on(async move {
-        let app = serve::app(&config).await?;
+        let app = serve::command(&config).await?;
         Ok(settings::set(&app, &access::operator(), change).await?)
     })
 }

@@ -471,7 +471,8 @@ async fn the_program_makes_nothing_that_is_not_there() {
         }
         let bare = app.folder().join("bare");
         fs::create_dir(&bare).unwrap();
-        let output = program(&url(&app), &bare, &["--deep"]);
+        let mut command = program(&url(&app), app.folder(), &["--deep"]);
+        let output = command.env("HAVEN_STORAGE_SERVICE__FILESYSTEM__ROOTDIRECTORY", &bare).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert_eq!(fs::read_dir(&bare).unwrap().count(), 0, "it only looks");
         app.db().execute("UPDATE schema_migration SET version = 99 WHERE version = 2", &[]).await.unwrap();
