@@ -1,6 +1,8 @@
 //! What the application says and does while something below it is out of order.
 
-use crate::on_each_engine;
+use crate::uploads::open;
+use crate::{on_each_engine, on_files};
+use haven_core::registry::{Purge, purge_uploads};
 use haven_testkit::{Answer, image};
 use http::Method;
 use std::time::Duration;
@@ -86,6 +88,22 @@ async fn a_live_lease_is_nobody_elses_even_if_clocks_differ() {
         let until = app.clock.now() + Duration::from_secs(45);
         app.db().execute(lease, &[until.into()]).await.unwrap();
         assert_eq!(admin.request(Method::PATCH, &session, &[], "abc").await.status, 429);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_crash_left_in_storage_is_swept() {
+    on_files(async |app| {
+        let known = open(&app.admin(), UPLOADS).await;
+        let stray = app.folder().join("docker/registry/v2/uploads/11111111-1111-4111-8111-111111111111");
+        std::fs::create_dir_all(&stray).unwrap();
+        let purge = |age| purge_uploads(&app.app, Purge { age, dry_run: false });
+        assert_eq!(purge(Duration::from_secs(3600)).await.unwrap(), 0);
+        assert!(stray.exists(), "it may be a session that begins now");
+        assert_eq!(purge(Duration::ZERO).await.unwrap(), 1);
+        assert!(!stray.exists());
+        assert_eq!(app.admin().get(&known).await.status, 204, "a row keeps its bytes");
     })
     .await;
 }

@@ -791,19 +791,3 @@ async fn a_monolithic_upload_whose_client_has_gone_leaves_nothing() {
     })
     .await;
 }
-
-#[tokio::test]
-async fn what_a_crash_left_in_storage_is_swept() {
-    on_files(async |app| {
-        let known = open(&app.admin(), UPLOADS).await;
-        let stray = app.folder().join("docker/registry/v2/uploads/11111111-1111-4111-8111-111111111111");
-        std::fs::create_dir_all(&stray).unwrap();
-        let purge = |age| purge_uploads(&app.app, Purge { age, dry_run: false });
-        assert_eq!(purge(Duration::from_secs(3600)).await.unwrap(), 0);
-        assert!(stray.exists(), "it may be a session that begins now");
-        assert_eq!(purge(Duration::ZERO).await.unwrap(), 1);
-        assert!(!stray.exists());
-        assert_eq!(app.admin().get(&known).await.status, 204, "a row keeps its bytes");
-    })
-    .await;
-}
