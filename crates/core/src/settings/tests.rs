@@ -99,6 +99,7 @@ fn what_was_read_before_a_change_is_not_remembered_after_it() {
     settings.forget();
     settings.remember(&values, before);
     assert!(settings.recent.get(&()).is_none());
-    settings.remember(&values, *settings.changes());
+    let now = *settings.changes();
+    settings.remember(&values, now);
     assert!(settings.recent.get(&()).is_some());
 }
