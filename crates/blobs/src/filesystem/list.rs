@@ -65,7 +65,12 @@ pub(super) struct Entry {
 /// Uploads and drafts; strangers are passed over.
 pub(super) fn entries(layout: &Layout) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    for entry in fs::read_dir(&layout.uploads)? {
+    let found = match fs::read_dir(&layout.uploads) {
+        // Who only looks has made no folder.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(entries),
+        found => found?,
+    };
+    for entry in found {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         let is_draft = Path::new(&name).extension().is_some_and(|extension| extension == TEMPORARY);
