@@ -7,6 +7,7 @@ use crate::token::{self, Tokens};
 use crate::{Result, identity, projects, system};
 use haven_blobs::BlobStore;
 use haven_db::{Clock, Db};
+use ring::hmac;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
@@ -39,6 +40,7 @@ pub struct App {
     pub(crate) manifests: ManifestCache,
     pub(crate) health: system::Health,
     pub(crate) storage_name: &'static str,
+    secret_key: [u8; 32],
     /// Work that must end before the process does, even when its client has gone.
     pub tasks: TaskTracker,
 }
@@ -57,6 +59,7 @@ impl App {
             manifests: ManifestCache::default(),
             health: system::Health::default(),
             storage_name: options.storage_name,
+            secret_key: options.secret_key,
             tasks: TaskTracker::new(),
             db: options.db,
             blobs: options.blobs,
@@ -67,6 +70,14 @@ impl App {
     /// The clock that dates everything.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// A key for one purpose, made of the installation's secret key: the same on every replica and after every restart.
+    pub fn derived_key(&self, purpose: &str) -> [u8; 32] {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.secret_key), purpose.as_bytes());
+        let mut key = [0; 32];
+        key.copy_from_slice(tag.as_ref());
+        key
     }
 
     /// Completes a new installation: times of the first rows, and the administrator's password if none is set yet.

@@ -2,12 +2,12 @@
 
 use super::sql;
 use crate::access::{
-    Caller, Grant,
+    Caller, Grant, Viewer,
     permissions::{DeleteRepository, ListRepositories, ReadRepository, UpdateRepository},
 };
 use crate::{App, Error, Result};
 use haven_db::list::{Column, Kind, Query, Select};
-use haven_db::{Timestamp, params};
+use haven_db::{Timestamp, Value, params};
 use haven_oci::RepositoryName;
 
 /// A repository as lists show it.
@@ -61,10 +61,16 @@ pub async fn list_all_repositories(
     query: &Query,
 ) -> Result<(Vec<Repository>, i64)> {
     let select = Select::new(sql::REPOSITORY_COLUMNS, "FROM repository r");
-    let select = match caller {
-        Caller::Person(person) if person.sysadmin => select,
-        Caller::Person(person) => select.filter(sql::VISIBLE_TO, person.id),
-        Caller::Anonymous | Caller::Token(_) => select.filter_many(sql::VISIBLE_TO_ALL, Vec::new()),
+    let select = match caller.viewer() {
+        Viewer::Person(person, within) => {
+            let mine = || vec![person.id.into(), person.id.into()];
+            let seen = if person.sysadmin { select } else { select.filter_many(sql::VISIBLE_TO, mine()) };
+            match within {
+                None => seen,
+                Some(ids) => seen.filter_in("r.project_id", ids.iter().map(|id| Value::from(*id)).collect()),
+            }
+        }
+        Viewer::Everybody => select.filter_many(sql::VISIBLE_TO_ALL, Vec::new()),
     };
     page(app, select, query).await
 }

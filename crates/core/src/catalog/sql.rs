@@ -132,7 +132,9 @@ pub(super) const ONE_REPOSITORY: &str = "SELECT r.id, r.project_id, r.name, r.de
 /// Condition of lists over all projects, for somebody who is not an administrator.
 pub(super) const VISIBLE_TO: &str = "r.project_id IN (SELECT p.id FROM project p
     WHERE p.public OR EXISTS (SELECT 1 FROM project_member m
-        WHERE m.project_id = p.id AND m.entity_type = 'u' AND m.entity_id = ?))";
+        WHERE m.project_id = p.id AND m.entity_type = 'u' AND m.entity_id = ?)
+    OR p.id IN (SELECT m.project_id FROM user_group_member g
+        JOIN project_member m ON m.entity_type = 'g' AND m.entity_id = g.group_id WHERE g.user_id = ?))";
 pub(super) const VISIBLE_TO_ALL: &str = "r.project_id IN (SELECT p.id FROM project p WHERE p.public)";
 
 pub(super) const ARTIFACT_COLUMNS: &str = "SELECT a.id, a.type, a.media_type, a.manifest_media_type,

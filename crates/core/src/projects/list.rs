@@ -1,10 +1,10 @@
 //! Lists of projects and what they show.
 
-use super::{Project, person, sql};
-use crate::access::{Caller, Role};
+use super::{Project, sql};
+use crate::access::{Caller, Person, Role, Viewer};
 use crate::{App, Error, Result};
 use haven_db::list::{Column, Kind, Match, Query, Select};
-use haven_db::params;
+use haven_db::{Value, params};
 use haven_oci::ProjectName;
 use std::collections::{BTreeMap, HashMap};
 
@@ -57,15 +57,20 @@ pub async fn list(
     if let Some(owner) = owner {
         select = select.filter(sql::OWNED_BY, owner);
     }
-    select = match (caller, public) {
-        (Caller::Person(person), None) if person.sysadmin => select,
-        (Caller::Person(person), Some(public)) if person.sysadmin => select.filter("p.public = ?", public),
+    let viewer = caller.viewer();
+    let mine = |person: &Person| vec![person.id.into(), person.id.into()];
+    select = match (viewer, public) {
+        (Viewer::Person(person, _), None) if person.sysadmin => select,
+        (Viewer::Person(person, _), Some(public)) if person.sysadmin => select.filter("p.public = ?", public),
         (_, Some(true)) => select.filter("p.public = ?", true),
-        (Caller::Person(person), None) => select.filter(sql::PUBLIC_OR_MINE, person.id),
-        (Caller::Person(person), Some(false)) => select.filter(sql::PRIVATE_AND_MINE, person.id),
-        (Caller::Anonymous | Caller::Token(_), None) => select.filter("p.public = ?", true),
-        (Caller::Anonymous | Caller::Token(_), Some(false)) => return Ok((Vec::new(), 0)),
+        (Viewer::Person(person, _), None) => select.filter_many(sql::PUBLIC_OR_MINE, mine(person)),
+        (Viewer::Person(person, _), Some(false)) => select.filter_many(sql::PRIVATE_AND_MINE, mine(person)),
+        (Viewer::Everybody, None) => select.filter("p.public = ?", true),
+        (Viewer::Everybody, Some(false)) => return Ok((Vec::new(), 0)),
     };
+    if let Viewer::Person(_, Some(only)) = viewer {
+        select = select.filter_in("p.id", only.iter().map(|id| Value::from(*id)).collect());
+    }
     let select = select.apply(COLUMNS, &query).default_order("p.name ASC");
     let (rows, total) = select.fetch_page(&app.db).await?;
     Ok((rows.iter().map(sql::project).collect::<Result<_>>()?, total))
@@ -116,12 +121,13 @@ pub async fn details(app: &App, caller: &Caller, projects: Vec<Project>) -> Resu
 
 async fn my_roles(app: &App, caller: &Caller, ids: &[i64]) -> Result<HashMap<i64, Vec<Role>>> {
     let mut roles: HashMap<i64, Vec<Role>> = HashMap::new();
-    let Some(person) = person(caller) else { return Ok(roles) };
+    let Some(person) = caller.person() else { return Ok(roles) };
     for row in app.db.query_in(sql::ROLES_OF, ids.iter().copied(), params![person.id]).await? {
         roles.entry(row.get(0)?).or_default().extend(Role::from_id(row.get(1)?));
     }
     for mine in roles.values_mut() {
         mine.sort_by_key(|role| Role::ALL.iter().position(|known| known == role));
+        mine.dedup();
     }
     Ok(roles)
 }

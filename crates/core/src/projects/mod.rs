@@ -11,7 +11,7 @@ pub use list::{Detail, Visible, details, exists, list, parse_name};
 
 use crate::access::{Caller, Grant, Person, Role, permissions::ReadProject};
 use crate::{App, Result};
-use haven_db::{Timestamp, params};
+use haven_db::{Timestamp, Tx, params};
 use haven_oci::ProjectName;
 
 /// A project as far as rights are concerned.
@@ -43,14 +43,30 @@ pub(crate) async fn by_id(app: &App, id: i64) -> Result<Option<Project>> {
     app.db.query_opt(sql::BY_ID, params![id]).await?.map(|row| sql::project(&row)).transpose()
 }
 
-/// The roles a user has in a project.
-pub(crate) async fn roles_of(app: &App, project: i64, user: i64) -> Result<Vec<Role>> {
-    let rows = app.db.query(sql::ROLES, params![project, user]).await?;
+/// The roles that a person has in a project, their own and those of their groups.
+pub(crate) async fn roles_of(app: &App, project: i64, person: &Person) -> Result<Vec<Role>> {
+    let mut rows = app.db.query(sql::ROLES, params![project, person.id]).await?;
+    if !person.groups.is_empty() {
+        let groups = person.groups.iter().copied();
+        rows.extend(app.db.query_in(sql::GROUP_ROLES, groups, params![project]).await?);
+    }
     let mut roles = Vec::with_capacity(rows.len());
     for row in rows {
         roles.extend(Role::from_id(row.get(0)?));
     }
     Ok(roles)
+}
+
+/// Takes a person out of all projects, because the account goes.
+pub(crate) async fn remove_person(tx: &mut Tx, user: i64) -> Result<()> {
+    tx.execute(sql::DELETE_MEMBERSHIPS, params!["u", user]).await?;
+    Ok(())
+}
+
+/// Takes a group out of all projects, because it goes.
+pub(crate) async fn remove_group(tx: &mut Tx, group: i64) -> Result<()> {
+    tx.execute(sql::DELETE_MEMBERSHIPS, params!["g", group]).await?;
+    Ok(())
 }
 
 /// Dates the project that the schema brings.
@@ -87,11 +103,4 @@ pub async fn summary(app: &App, caller: &Caller, grant: &Grant<ReadProject>) -> 
         members = Some(counts);
     }
     Ok(Summary { repositories, members })
-}
-
-fn person(caller: &Caller) -> Option<&Person> {
-    match caller {
-        Caller::Person(person) => Some(person),
-        Caller::Anonymous | Caller::Token(_) => None,
-    }
 }

@@ -13,6 +13,9 @@ pub(super) const BY_ID: &str = "SELECT id, name, owner_id, public, created_at, u
 pub(super) const ROLES: &str = "SELECT role_id FROM project_member
     WHERE project_id = $1 AND entity_type = 'u' AND entity_id = $2";
 
+pub(super) const GROUP_ROLES: &str = "SELECT role_id FROM project_member
+    WHERE entity_type = 'g' AND entity_id IN ({list}) AND project_id = {next}";
+
 pub(super) const DATE_FIRST: &str =
     "UPDATE project SET created_at = $1, updated_at = $1 WHERE id = 1 AND created_at = 0";
 
@@ -33,6 +36,9 @@ pub(super) const SOFT_DELETE: &str =
 
 pub(super) const DELETE_MEMBERS: &str = "DELETE FROM project_member WHERE project_id = $1";
 
+pub(super) const DELETE_MEMBERSHIPS: &str =
+    "DELETE FROM project_member WHERE entity_type = $1 AND entity_id = $2";
+
 pub(super) const DELETE_BLOBS: &str = "DELETE FROM project_blob WHERE project_id = $1";
 
 pub(super) const COUNT_REPOSITORIES: &str = "SELECT COUNT(*) FROM repository WHERE project_id = $1";
@@ -44,9 +50,13 @@ pub(super) const COLUMNS: &str = "SELECT p.id, p.name, p.owner_id, p.public, p.c
 
 /// Conditions of lists.
 pub(super) const PUBLIC_OR_MINE: &str = "(p.public OR EXISTS (SELECT 1 FROM project_member m
-    WHERE m.project_id = p.id AND m.entity_type = 'u' AND m.entity_id = ?))";
-pub(super) const PRIVATE_AND_MINE: &str = "(NOT p.public AND EXISTS (SELECT 1 FROM project_member m
-    WHERE m.project_id = p.id AND m.entity_type = 'u' AND m.entity_id = ?))";
+    WHERE m.project_id = p.id AND m.entity_type = 'u' AND m.entity_id = ?)
+    OR p.id IN (SELECT m.project_id FROM user_group_member g
+        JOIN project_member m ON m.entity_type = 'g' AND m.entity_id = g.group_id WHERE g.user_id = ?))";
+pub(super) const PRIVATE_AND_MINE: &str = "(NOT p.public AND (EXISTS (SELECT 1 FROM project_member m
+    WHERE m.project_id = p.id AND m.entity_type = 'u' AND m.entity_id = ?)
+    OR p.id IN (SELECT m.project_id FROM user_group_member g
+        JOIN project_member m ON m.entity_type = 'g' AND m.entity_id = g.group_id WHERE g.user_id = ?)))";
 pub(super) const OWNED_BY: &str = "p.owner_id = (SELECT u.id FROM user_account u WHERE u.username = ?)";
 
 /// About the projects of a page.
@@ -57,7 +67,8 @@ pub(super) const REPOSITORIES_OF: &str =
     GROUP BY project_id";
 pub(super) const NAMES_OF: &str = "SELECT id, username FROM user_account WHERE id IN ({list})";
 pub(super) const ROLES_OF: &str = "SELECT project_id, role_id FROM project_member
-    WHERE entity_type = 'u' AND project_id IN ({list}) AND entity_id = {next}";
+    WHERE project_id IN ({list}) AND (entity_type = 'u' AND entity_id = {next}
+        OR entity_type = 'g' AND entity_id IN (SELECT group_id FROM user_group_member WHERE user_id = {next}))";
 
 pub(super) fn project(row: &Row) -> Result<Project> {
     let name: String = row.get(1)?;

@@ -23,6 +23,12 @@ pub struct Values {
     pub project_creation_restriction: String,
     /// Shown by the portal; not interpreted here.
     pub banner_message: String,
+    /// Visitors of the portal may make an account for themselves.
+    pub self_registration: bool,
+    /// Minutes after its last use that a session of the portal ends.
+    pub session_timeout: i64,
+    /// Days that a new access token may hold at most; -1 without limit.
+    pub access_token_max_days: i64,
 }
 
 impl Default for Values {
@@ -32,6 +38,9 @@ impl Default for Values {
             token_expiration: 30,
             project_creation_restriction: "everyone".into(),
             banner_message: String::new(),
+            self_registration: false,
+            session_timeout: 60,
+            access_token_max_days: 365,
         }
     }
 }
@@ -44,12 +53,22 @@ pub struct Change {
     pub token_expiration: Option<i64>,
     pub project_creation_restriction: Option<String>,
     pub banner_message: Option<String>,
+    pub self_registration: Option<bool>,
+    pub session_timeout: Option<i64>,
+    pub access_token_max_days: Option<i64>,
 }
 
 impl Change {
     /// The names that a change may hold.
-    pub const NAMES: [&str; 4] =
-        ["read_only", "token_expiration", "project_creation_restriction", "banner_message"];
+    pub const NAMES: [&str; 7] = [
+        "read_only",
+        "token_expiration",
+        "project_creation_restriction",
+        "banner_message",
+        "self_registration",
+        "session_timeout",
+        "access_token_max_days",
+    ];
 }
 
 /// What the configuration says of settings.
@@ -110,6 +129,11 @@ fn put(values: &mut Values, name: &str, value: String) {
         "token_expiration" => values.token_expiration = value.parse().unwrap_or(values.token_expiration),
         "project_creation_restriction" => values.project_creation_restriction = value,
         "banner_message" => values.banner_message = value,
+        "self_registration" => values.self_registration = value == "true",
+        "session_timeout" => values.session_timeout = value.parse().unwrap_or(values.session_timeout),
+        "access_token_max_days" => {
+            values.access_token_max_days = value.parse().unwrap_or(values.access_token_max_days);
+        }
         _ => {}
     }
 }
@@ -139,12 +163,17 @@ fn checked(change: Change) -> Result<Vec<(&'static str, String)>> {
         rows.push(("read_only", value.to_string()));
     }
     if let Some(value) = change.token_expiration {
-        if !(1..=9_999_999_999).contains(&value) {
-            return Err(Error::bad_request(format!(
-                "bad request: item name token_expiration: {value} is out of range"
-            )));
-        }
-        rows.push(("token_expiration", value.to_string()));
+        rows.push(("token_expiration", in_range("token_expiration", value, 1)?));
+    }
+    if let Some(value) = change.session_timeout {
+        rows.push(("session_timeout", in_range("session_timeout", value, 1)?));
+    }
+    if let Some(value) = change.access_token_max_days {
+        let least = if value == -1 { -1 } else { 1 };
+        rows.push(("access_token_max_days", in_range("access_token_max_days", value, least)?));
+    }
+    if let Some(value) = change.self_registration {
+        rows.push(("self_registration", value.to_string()));
     }
     if let Some(value) = change.project_creation_restriction {
         if !matches!(value.as_str(), "everyone" | "adminonly") {
@@ -158,4 +187,11 @@ fn checked(change: Change) -> Result<Vec<(&'static str, String)>> {
         rows.push(("banner_message", value));
     }
     Ok(rows)
+}
+
+fn in_range(name: &str, value: i64, least: i64) -> Result<String> {
+    if (least..=9_999_999_999).contains(&value) {
+        return Ok(value.to_string());
+    }
+    Err(Error::bad_request(format!("bad request: item name {name}: {value} is out of range")))
 }
