@@ -1,6 +1,7 @@
 //! What every handler is given.
 
 use crate::conn::Redirects;
+use crate::csrf::Csrf;
 use crate::metrics::Metrics;
 use haven_core::App;
 use std::sync::Arc;
@@ -14,4 +15,5 @@ pub struct Web {
     pub version: &'static str,
     /// Shared, for it is cloned with every request.
     pub redirects: Arc<Redirects>,
+    pub(crate) csrf: Arc<Csrf>,
 }

@@ -7,7 +7,7 @@ use crate::kit::{ApiResult, Json, Paged, Params, ProjectNameOrId, Routes};
 use crate::state::Web;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use haven_core::access::{self, Caller, Grant, Permission, permissions, require_person};
+use haven_core::access::{self, Caller, Grant, Permission, permissions, require_known};
 use haven_core::projects::{self, NewProject, Visible};
 use http::{StatusCode, header};
 use serde::Deserialize;
@@ -50,7 +50,7 @@ async fn list(State(web): State<Web>, Asked(caller): Asked, mut params: Params) 
 async fn head(State(web): State<Web>, Asked(caller): Asked, mut params: Params) -> ApiResult<StatusCode> {
     let name = params.required("project_name");
     params.finish()?;
-    require_person(&caller)?;
+    require_known(&caller)?;
     let exists = projects::exists(&web.app, &name).await?;
     Ok(if exists { StatusCode::OK } else { StatusCode::NOT_FOUND })
 }

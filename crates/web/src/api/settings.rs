@@ -22,10 +22,13 @@ async fn get(State(web): State<Web>, Asked(caller): Asked) -> ApiResult<Json<Val
     let values = settings::get(&web.app).await?;
     let editable = settings::editable(&web.app);
     Ok(Json(json!({
+        "access_token_max_days": { "value": values.access_token_max_days, "editable": editable },
         "auth_mode": { "value": "db_auth", "editable": false },
         "banner_message": { "value": values.banner_message, "editable": editable },
         "project_creation_restriction": { "value": values.project_creation_restriction, "editable": editable },
         "read_only": { "value": values.read_only, "editable": editable },
+        "self_registration": { "value": values.self_registration, "editable": editable },
+        "session_timeout": { "value": values.session_timeout, "editable": editable },
         "token_expiration": { "value": values.token_expiration, "editable": editable },
     })))
 }

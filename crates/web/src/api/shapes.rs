@@ -9,20 +9,20 @@ use haven_db::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// Builds an object without what is empty.
-struct Shape(Map<String, Value>);
+pub(super) struct Shape(Map<String, Value>);
 
 impl Shape {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Map::new())
     }
 
-    fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.insert(name.into(), value.into());
         self
     }
 
     /// Left out when zero, empty or null.
-    fn unless_empty(self, name: &str, value: impl Into<Value>) -> Self {
+    pub(super) fn unless_empty(self, name: &str, value: impl Into<Value>) -> Self {
         let value = value.into();
         let empty = match &value {
             Value::Null => true,
@@ -41,11 +41,11 @@ impl Shape {
         self.with(name, value)
     }
 
-    fn time(self, name: &str, time: Timestamp) -> Self {
+    pub(super) fn time(self, name: &str, time: Timestamp) -> Self {
         self.with(name, time.rfc3339_millis())
     }
 
-    fn done(self) -> Value {
+    pub(super) fn done(self) -> Value {
         self.0.into()
     }
 }
@@ -58,7 +58,7 @@ pub(super) fn user(user: &User) -> Value {
         .unless_empty("realname", user.realname.as_str())
         .unless_empty("comment", user.comment.as_str())
         .with("sysadmin_flag", user.sysadmin)
-        .with("admin_role_in_auth", false)
+        .with("admin_role_in_auth", user.auth_admin)
         .time("creation_time", user.created_at)
         .time("update_time", user.updated_at)
         .done()

@@ -6,7 +6,6 @@ use crate::kit::{ApiResult, Json, Routes};
 use crate::state::Web;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use haven_core::access::Caller;
 use haven_core::{settings, system};
 use serde_json::{Value, json};
 
@@ -51,11 +50,11 @@ async fn info(State(web): State<Web>, Asked(caller): Asked, origin: Origin) -> A
     let mut info = json!({
         "auth_mode": "db_auth",
         "primary_auth_mode": false,
-        "self_registration": false,
+        "self_registration": settings.self_registration,
         "banner_message": settings.banner_message,
         "oidc_provider_name": "",
     });
-    if let (Caller::Person(_), Some(info)) = (&caller, info.as_object_mut()) {
+    if let (Some(_), Some(info)) = (caller.person(), info.as_object_mut()) {
         let host = origin.host.clone().unwrap_or_default();
         info.insert("current_time".into(), web.app.clock().now().rfc3339_millis().into());
         info.insert("registry_url".into(), host.into());
