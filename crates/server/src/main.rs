@@ -7,6 +7,7 @@ mod handles;
 mod secrets;
 mod serve;
 mod storage;
+mod users;
 
 use clap::Parser as _;
 use std::process::ExitCode;

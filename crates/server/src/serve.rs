@@ -4,7 +4,7 @@ use crate::cli::{Failure, say};
 use crate::{handles, secrets, storage};
 use haven_core::registry::{self, Purge};
 use haven_core::settings::{Change, Configured, Values};
-use haven_core::{App, identity};
+use haven_core::{App, access_tokens, identity, sessions};
 use haven_db::{Clock, Db, PostgresOptions, SqliteOptions};
 use haven_server::config::{Config, Database, UploadPurging};
 use haven_server::listen::{self, Listener};
@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How old the gauge of open uploads may be.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(30);
+/// How often ended sessions and the like are removed.
+const IDENTITIES_INTERVAL: Duration = Duration::from_secs(300);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Wrong passwords are answered this much later.
 const LOGIN_DELAY: Duration = Duration::from_millis(1500);
@@ -43,6 +45,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         tracing::info!(address = %listener.local_addr()?, "listening");
     }
     purge_uploads(&app, config.upload_purging, &stop);
+    purge_identities(&app, &stop);
     let network = network(&config)?;
     let router = haven_web::router(haven_web::Options {
         app: Arc::clone(&app),
@@ -140,6 +143,21 @@ fn purge_uploads(app: &Arc<App>, wanted: UploadPurging, stop: &CancellationToken
             async move { registry::purge_uploads(&app, purge).await }
         };
         haven_jobs::reconcile("abandoned uploads", wanted.interval, stop, pass).await;
+    });
+}
+
+/// What let somebody in once and does no longer: sessions, access tokens, and failures that were forgiven.
+fn purge_identities(app: &Arc<App>, stop: &CancellationToken) {
+    let (worker, stop) = (Arc::clone(app), stop.clone());
+    app.tasks.spawn(async move {
+        let pass = || {
+            let app = Arc::clone(&worker);
+            async move {
+                let purged = sessions::purge(&app).await? + access_tokens::purge(&app).await?;
+                identity::forget_failures(&app).await.map(|forgotten| purged + forgotten)
+            }
+        };
+        haven_jobs::reconcile("ended sessions", IDENTITIES_INTERVAL, stop, pass).await;
     });
 }
 
