@@ -1,5 +1,6 @@
 //! One application for one test.
 
+use crate::browser::Browser;
 use crate::client::Client;
 use axum::Router;
 use haven_blobs::{BlobStore, Filesystem, ObjectStorage, object};
@@ -32,7 +33,7 @@ pub struct TestApp {
 }
 
 /// One process of an installation.
-async fn open(db: Db, clock: Clock, folder: &Path) -> Arc<App> {
+async fn open(db: Db, clock: Clock, folder: &Path, login_delay: Duration) -> Arc<App> {
     let blobs = blobs(folder);
     let options = Options {
         db,
@@ -40,7 +41,7 @@ async fn open(db: Db, clock: Clock, folder: &Path) -> Arc<App> {
         clock,
         secret_key: [7; 32],
         signing_key_pem: None,
-        login_delay: Duration::ZERO,
+        login_delay,
         settings: Configured::default(),
         storage_name: "filesystem",
     };
@@ -83,7 +84,7 @@ impl TestApp {
     }
 
     async fn on(db: TestDb, clock: Clock, folder: TempDir) -> Self {
-        let app = open(db.db(), clock.clone(), folder.path()).await;
+        let app = open(db.db(), clock.clone(), folder.path(), Duration::ZERO).await;
         if app.needs_first_password().await.unwrap() {
             app.first_start(PASSWORD).await.unwrap();
         }
@@ -99,9 +100,24 @@ impl TestApp {
 
     /// The administrator at the door of another replica of the same installation.
     pub async fn replica(&self) -> Client {
+        self.patient_replica(Duration::ZERO).await
+    }
+
+    /// The same at a replica that answers a wrong password this much later.
+    pub async fn patient_replica(&self, login_delay: Duration) -> Client {
+        self.replica_within(Network::default(), login_delay).await
+    }
+
+    /// The same at one that knows this of the network besides.
+    pub async fn replica_within(&self, network: Network, login_delay: Duration) -> Client {
         let db = Db::open(self.db.options()).await.unwrap();
-        let app = open(db, self.clock.clone(), self.folder.path()).await;
-        Client::new(router(&app, Network::default()), Some(("admin".to_owned(), PASSWORD.to_owned())))
+        let app = open(db, self.clock.clone(), self.folder.path(), login_delay).await;
+        Client::new(router(&app, network), Some(("admin".to_owned(), PASSWORD.to_owned())))
+    }
+
+    /// Somebody in front of a browser.
+    pub fn browser(&self) -> Browser {
+        Browser::at(self.anonymous())
     }
 
     /// Somebody who has not logged in.

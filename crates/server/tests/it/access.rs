@@ -89,13 +89,34 @@ impl Who {
 /// One request of the REST API; in this order, for what is last takes away what the others ask about.
 type Operation = (&'static str, Needs, u16);
 
-const OPERATIONS: [Operation; 27] = [
+const OPERATIONS: [Operation; 48] = [
     ("getVersion", Nothing, 200),
     ("getOpenApi", Nothing, 200),
     ("getPing", Nothing, 200),
     ("getHealth", Nothing, 200),
     ("getSystemInfo", Nothing, 200),
     ("getCurrentUserInfo", Person, 200),
+    ("listUsers", System, 200),
+    ("createUser", System, 201),
+    ("searchUsers", Person, 200),
+    ("getUser", System, 200),
+    ("updateUserProfile", System, 200),
+    ("updateUserPassword", System, 200),
+    ("setUserSysAdmin", System, 200),
+    ("setCliSecret", Person, 412),
+    ("listMyAccessTokens", Person, 200),
+    ("createAccessToken", Person, 201),
+    ("getMyAccessToken", Person, 404),
+    ("revokeMyAccessToken", Person, 404),
+    ("listAccessTokens", System, 200),
+    ("revokeAccessToken", System, 404),
+    ("deleteUser", System, 200),
+    ("listUserGroups", System, 200),
+    ("createUserGroup", System, 201),
+    ("searchUserGroups", Person, 200),
+    ("getUserGroup", System, 200),
+    ("updateUserGroup", System, 200),
+    ("deleteUserGroup", System, 200),
     ("getConfigurations", System, 200),
     ("updateConfigurations", System, 200),
     ("listProjects", Nothing, 200),
@@ -162,8 +183,30 @@ async fn furnish(app: &TestApp, name: &str, who: Who, project: Project) {
     assert_eq!(admin.push_blob(&repository, b"loose").await.status, 201);
 }
 
+/// Somebody and a group that a project's round of questions is about besides.
+struct Others {
+    user: i64,
+    group: i64,
+}
+
+impl Others {
+    async fn of(app: &TestApp, project: &str) -> Self {
+        let number = async |path: &str, body: Value| -> i64 {
+            let made = app.admin().post(&format!("/api/v2.0{path}"), &body).await;
+            assert_eq!(made.status, 201, "{}", made.text());
+            made.header("location").rsplit('/').next().unwrap().parse().unwrap()
+        };
+        let name = format!("other-{project}");
+        let user = json!({ "username": name, "realname": name, "email": format!("{name}@example.com"),
+            "password": "Harbor12345" });
+        let group = json!({ "group_name": name, "group_type": 3 });
+        Self { user: number("/users", user).await, group: number("/usergroups", group).await }
+    }
+}
+
 /// The request of an operation in a project.
-async fn ask(client: &Client, operation: &haven_web::kit::Operation, project: &str) -> u16 {
+async fn ask(client: &Client, operation: &haven_web::kit::Operation, project: &str, others: &Others) -> u16 {
+    let (user, group) = (others.user.to_string(), others.group.to_string());
     let reference = if operation.id == "deleteArtifact" { "doomed" } else { "v1" };
     let mut path = operation.path.clone();
     for (hole, filling) in [
@@ -172,12 +215,18 @@ async fn ask(client: &Client, operation: &haven_web::kit::Operation, project: &s
         ("{repository_name}", "web"),
         ("{reference}", reference),
         ("{tag_name}", "old"),
+        ("{user_id}", &user),
+        ("{group_id}", &group),
+        ("{token_id}", "999999"),
     ] {
         path = path.replace(hole, filling);
     }
-    if operation.id == "headProject" {
-        path.push_str("?project_name=library");
-    }
+    path.push_str(match operation.id {
+        "headProject" => "?project_name=library",
+        "searchUsers" => "?username=o",
+        "searchUserGroups" => "?groupname=o",
+        _ => "",
+    });
     let body = match operation.id {
         "createProject" => {
             json!({ "project_name": format!("{project}-new-{}", client.name().unwrap_or("x")) })
@@ -185,6 +234,16 @@ async fn ask(client: &Client, operation: &haven_web::kit::Operation, project: &s
         "createTag" => json!({ "name": "new" }),
         "updateRepository" => json!({ "description": "text" }),
         "updateConfigurations" => json!({ "banner_message": "text" }),
+        "createUser" => json!({ "username": format!("new-{project}"), "realname": "New",
+            "email": format!("new-{project}@example.com"), "password": "Harbor12345" }),
+        "updateUserProfile" => json!({ "email": format!("else-{project}@example.com"), "realname": "Else" }),
+        "updateUserPassword" => json!({ "new_password": "Harbor54321" }),
+        "setUserSysAdmin" => json!({ "sysadmin_flag": true }),
+        "setCliSecret" => json!({ "secret": "Harbor12345" }),
+        "createAccessToken" => json!({ "name": project, "scopes": ["pull"] }),
+        "createUserGroup" | "updateUserGroup" => {
+            json!({ "group_name": format!("{}-{project}", operation.id), "group_type": 2 })
+        }
         _ => Value::Null,
     };
     let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -207,9 +266,10 @@ async fn every_operation_is_answered_as_the_permission_table_says() {
             for who in EVERYBODY {
                 let name = format!("{project:?}-{who:?}").to_lowercase();
                 furnish(&app, &name, who, project).await;
+                let others = Others::of(&app, &name).await;
                 for (id, needs, success) in OPERATIONS {
                     let operation = routed.iter().find(|operation| operation.id == id).unwrap();
-                    let status = ask(&clients[&who], operation, &name).await;
+                    let status = ask(&clients[&who], operation, &name, &others).await;
                     let expected = expected(who, project, needs, success);
                     if status != expected {
                         wrong.push(format!("{id} by {who:?}, {project:?}: {status}, not {expected}"));

@@ -1,15 +1,18 @@
 //! The application's test suite: one binary, every test on every engine that is here.
 
 mod access;
+mod command_line;
 mod contract;
 mod faults;
 mod fsck;
+mod guesses;
 mod hostile;
 mod processes;
 mod push_and_pull;
 mod redirects;
 mod replicas;
 mod rest;
+mod sessions;
 mod short_uploads;
 mod tokens;
 mod uploads;

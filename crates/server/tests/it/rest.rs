@@ -1,13 +1,16 @@
 //! The REST API, one noun in each file.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+mod access_tokens;
 mod artifacts;
+mod groups;
 mod lists;
 mod projects;
 mod repositories;
 mod requests;
 mod system;
 mod tags;
+mod users;
 
 use haven_testkit::Answer;
 
