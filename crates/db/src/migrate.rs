@@ -19,6 +19,7 @@ pub(crate) type Migration = (u32, &'static str, &'static str, &'static str);
 pub(crate) const MIGRATIONS: &[Migration] = &[
     same(1, "registry", include_str!("../../../migrations/0001_registry.sql")),
     same(2, "lost_blobs", include_str!("../../../migrations/0002_lost_blobs.sql")),
+    same(3, "identity", include_str!("../../../migrations/0003_identity.sql")),
 ];
 
 /// A step whose text serves both engines.

@@ -1,5 +1,6 @@
 //! Who is asking, once credentials have been checked.
 
+use super::limits::Limited;
 use super::policy::{Action, Resource};
 use crate::projects::Project;
 use crate::{Code, Error};
@@ -13,8 +14,10 @@ const LEEWAY_SECONDS: i64 = 60;
 pub enum Caller {
     /// Nobody, or somebody whose credentials did not hold.
     Anonymous,
-    /// A user with a password.
+    /// Somebody who logged in.
     Person(Person),
+    /// A program with a token that a person made for it.
+    Limited(Limited),
     /// The bearer of a token of the token service; it has rights in `/v2` only.
     Token(TokenCaller),
 }
@@ -24,7 +27,21 @@ pub enum Caller {
 pub struct Person {
     pub id: i64,
     pub username: String,
+    /// Administers the installation, for whichever reason.
     pub sysadmin: bool,
+    /// That reason is the place the person came from, such as a group of a directory.
+    pub auth_admin: bool,
+    /// The groups that the person is in.
+    pub groups: Vec<i64>,
+}
+
+/// Through whose eyes a list is seen that goes over several projects.
+#[derive(Clone, Copy, Debug)]
+pub enum Viewer<'a> {
+    /// What everybody may see.
+    Everybody,
+    /// What a person may see; of that only what is in these projects, where there are any.
+    Person(&'a Person, Option<&'a [i64]>),
 }
 
 /// What a bearer token says.
@@ -48,16 +65,48 @@ pub struct TokenAccess {
 }
 
 impl Caller {
-    /// Whether this is an administrator of the whole installation. A token never is.
+    /// Whether this is an administrator of the whole installation. A token of the token service never is.
     pub fn is_sysadmin(&self) -> bool {
-        matches!(self, Self::Person(person) if person.sysadmin)
+        match self {
+            Self::Person(person) => person.sysadmin,
+            Self::Limited(limited) => limited.person.sysadmin && limited.limits.cover_everything(),
+            Self::Anonymous | Self::Token(_) => false,
+        }
+    }
+
+    /// The user account behind a request. Says who it is and nothing about what they may do.
+    pub fn person(&self) -> Option<&Person> {
+        match self {
+            Self::Person(person) => Some(person),
+            Self::Limited(limited) => Some(&limited.person),
+            Self::Anonymous | Self::Token(_) => None,
+        }
+    }
+
+    /// Whose eyes a list is seen with.
+    pub fn viewer(&self) -> Viewer<'_> {
+        match self {
+            Self::Person(person) => Viewer::Person(person, None),
+            Self::Limited(limited) if limited.limits.cover_reading() => {
+                Viewer::Person(&limited.person, limited.limits.projects.as_deref())
+            }
+            Self::Limited(_) | Self::Anonymous | Self::Token(_) => Viewer::Everybody,
+        }
+    }
+
+    /// Until when the credentials hold, where that is known.
+    pub(crate) fn expires_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Limited(limited) => limited.limits.expires_at,
+            Self::Anonymous | Self::Person(_) | Self::Token(_) => None,
+        }
     }
 
     /// The name that is kept with what the caller does; empty for nobody.
     pub fn actor(&self) -> String {
         match self {
             Self::Anonymous => String::new(),
-            Self::Person(person) => person.username.clone(),
+            Self::Person(person) | Self::Limited(Limited { person, .. }) => person.username.clone(),
             Self::Token(token) => token.subject.clone(),
         }
     }
@@ -66,7 +115,7 @@ impl Caller {
     pub fn refusal(&self) -> Error {
         match self {
             Self::Anonymous => Error::new(Code::Unauthorized, "unauthorized"),
-            Self::Person(_) | Self::Token(_) => Error::new(Code::Forbidden, "forbidden"),
+            Self::Person(_) | Self::Limited(_) | Self::Token(_) => Error::new(Code::Forbidden, "forbidden"),
         }
     }
 }

@@ -5,12 +5,14 @@
 
 mod caller;
 mod grant;
+mod limits;
 mod policy;
 #[cfg(test)]
 mod tests;
 
-pub use caller::{Caller, Person, TokenAccess, TokenCaller};
+pub use caller::{Caller, Person, TokenAccess, TokenCaller, Viewer};
 pub use grant::{Grant, Permission, SystemGrant, permissions};
+pub use limits::{Limited, Limits, Reach};
 pub use policy::{Action, Resource, Role};
 
 use crate::projects::{self, Project};
@@ -88,18 +90,31 @@ pub async fn may(
     resource: Resource,
     action: Action,
 ) -> Result<bool> {
+    let everybody_may = project.public && policy::public_may(resource, action);
     match caller {
         Caller::Token(token) => Ok(token.may(project, resource, action)),
-        Caller::Person(person) if person.sysadmin => Ok(action != Action::ScannerPull),
-        Caller::Person(person) => {
-            if project.public && policy::public_may(resource, action) {
-                return Ok(true);
-            }
-            let roles = projects::roles_of(app, project.id, person.id).await?;
-            Ok(roles.iter().any(|role| policy::role_may(*role, resource, action)))
+        Caller::Anonymous => Ok(everybody_may),
+        Caller::Person(person) => Ok(everybody_may || person_may(app, person, project, resource, action).await?),
+        Caller::Limited(limited) if limited.limits.cover(project, resource, action) => {
+            Ok(everybody_may || person_may(app, &limited.person, project, resource, action).await?)
         }
-        Caller::Anonymous => Ok(project.public && policy::public_may(resource, action)),
+        Caller::Limited(_) => Ok(everybody_may),
     }
+}
+
+/// What a person may do beyond what everybody may: by the roles that they and their groups have.
+async fn person_may(
+    app: &App,
+    person: &Person,
+    project: &Project,
+    resource: Resource,
+    action: Action,
+) -> Result<bool> {
+    if person.sysadmin {
+        return Ok(action != Action::ScannerPull);
+    }
+    let roles = projects::roles_of(app, project.id, person).await?;
+    Ok(roles.iter().any(|role| policy::role_may(*role, resource, action)))
 }
 
 /// Asks for a permission on the whole system, which only administrators have.
@@ -107,11 +122,16 @@ pub async fn may(
 /// # Errors
 /// `Unauthorized` or `Forbidden`; the message of the latter is the caller's name, as clients expect.
 pub fn require_system(caller: &Caller) -> Result<SystemGrant> {
-    match caller {
-        Caller::Person(person) if person.sysadmin => Ok(SystemGrant::new(caller.actor())),
-        Caller::Person(person) => Err(Error::new(Code::Forbidden, person.username.clone())),
-        Caller::Anonymous | Caller::Token(_) => Err(caller.refusal()),
+    match caller.person() {
+        _ if caller.is_sysadmin() => Ok(SystemGrant::new(caller.actor())),
+        Some(person) => Err(Error::new(Code::Forbidden, person.username.clone())),
+        None => Err(caller.refusal()),
     }
+}
+
+/// For whoever runs the program itself, on the host and with the configuration. No request ever comes here.
+pub fn operator() -> SystemGrant {
+    SystemGrant::new("operator".to_owned())
 }
 
 /// Asks to list the repositories of all projects. A token that an administrator fetched for it will do.
@@ -125,13 +145,34 @@ pub fn require_catalog(caller: &Caller) -> Result<SystemGrant> {
     }
 }
 
-/// Asks only that the caller is somebody.
+/// Asks only that it is known who the caller is, whatever they may do.
 ///
 /// # Errors
 /// `Unauthorized` for an anonymous caller.
+pub fn require_known(caller: &Caller) -> Result<&Person> {
+    caller.person().ok_or_else(|| Error::new(Code::Unauthorized, "unauthorized"))
+}
+
+/// Asks for a person who may do whatever needs no further permission, such as making a project.
+///
+/// # Errors
+/// `Unauthorized` for an anonymous caller, `Forbidden` for a token with limits that leave no room for it.
 pub fn require_person(caller: &Caller) -> Result<&Person> {
     match caller {
-        Caller::Person(person) => Ok(person),
-        Caller::Anonymous | Caller::Token(_) => Err(Error::new(Code::Unauthorized, "unauthorized")),
+        Caller::Limited(limited) if !limited.limits.cover_everything() => Err(caller.refusal()),
+        _ => require_known(caller),
+    }
+}
+
+/// Asks for a person who logged in: no token will do, whatever its limits, for this is about credentials themselves.
+///
+/// # Errors
+/// As [`require_person`].
+pub fn require_login(caller: &Caller) -> Result<&Person> {
+    match caller {
+        Caller::Limited(_) => {
+            Err(Error::new(Code::Forbidden, "forbidden: an access token cannot do this, log in with a password"))
+        }
+        _ => require_known(caller),
     }
 }

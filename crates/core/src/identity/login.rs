@@ -101,7 +101,12 @@ pub async fn login(app: &App, credentials: &Credentials<'_>) -> Result<Option<Pe
         tokio::time::sleep(app.passwords.delay).await;
     }
     match outcome {
-        Outcome::Known(person) => Ok(Some(person)),
+        Outcome::Known(mut person) => {
+            for row in app.db.query(sql::GROUPS, params![person.id]).await? {
+                person.groups.push(row.get(0)?);
+            }
+            Ok(Some(person))
+        }
         Outcome::Wrong | Outcome::Damped => Ok(None),
     }
 }
@@ -140,6 +145,12 @@ async fn verified(app: &App, credentials: &Credentials<'_>) -> Result<Outcome> {
 
 /// The person with the stored hash and the version of the row.
 fn account(row: &Row) -> Result<(Person, String, i64)> {
-    let person = Person { id: row.get(0)?, username: row.get(1)?, sysadmin: row.get(2)? };
+    let person = Person {
+        id: row.get(0)?,
+        username: row.get(1)?,
+        sysadmin: row.get(2)?,
+        auth_admin: false,
+        groups: Vec::new(),
+    };
     Ok((person, row.get(3)?, row.get(4)?))
 }

@@ -22,6 +22,8 @@ pub(super) const FIRST_PASSWORD: &str = "UPDATE user_account SET password_hash =
 pub(super) const RESET_PASSWORD: &str =
     "UPDATE user_account SET password_hash = $1, version = version + 1, updated_at = $2 WHERE id = 1";
 
+pub(super) const GROUPS: &str = "SELECT group_id FROM user_group_member WHERE user_id = $1";
+
 pub(super) fn user(row: &Row) -> Result<User> {
     Ok(User {
         id: row.get(0)?,
