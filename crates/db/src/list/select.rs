@@ -51,6 +51,14 @@ impl Select {
         self
     }
 
+    /// As [`Select::filter_many`], with values of any number at `{list}`, after all others. Nothing is in an empty list.
+    pub fn filter_list(mut self, sql: &'static str, mut values: Vec<Value>, mut list: Vec<Value>) -> Self {
+        let marks = fill(&mut list).unwrap_or_else(|| "NULL".to_owned());
+        values.append(&mut list);
+        self.conditions.push(Condition { sql: sql.replace("{list}", &marks), values });
+        self
+    }
+
     /// Only rows where the column has one of the values; no values, no rows.
     pub fn filter_in(mut self, column: &'static str, values: Vec<Value>) -> Self {
         self.conditions.push(any_of(column, values));
@@ -220,12 +228,19 @@ fn nothing() -> Condition {
     Condition { sql: "1 = 0".to_owned(), values: Vec::new() }
 }
 
-/// `IN`, filled up to a power of two so that few different statements are prepared.
+/// `IN`, see [`fill`].
 fn any_of(column: &str, mut values: Vec<Value>) -> Condition {
-    let Some(last) = values.last().cloned() else { return nothing() };
+    match fill(&mut values) {
+        Some(marks) => Condition { sql: format!("{column} IN ({marks})"), values },
+        None => nothing(),
+    }
+}
+
+/// Fills a list up to a power of two, so that few different statements are prepared, and gives its marks; none for none.
+fn fill(values: &mut Vec<Value>) -> Option<String> {
+    let last = values.last().cloned()?;
     values.resize(values.len().next_power_of_two(), last);
-    let marks = vec!["?"; values.len()].join(", ");
-    Condition { sql: format!("{column} IN ({marks})"), values }
+    Some(vec!["?"; values.len()].join(", "))
 }
 
 fn exact(kind: Kind, text: &str) -> Option<Value> {
@@ -302,6 +317,19 @@ mod tests {
         assert!(select.statement(Engine::Sqlite).is_err());
         let select = Select::new("SELECT 1", "FROM t").filter_many("a = ?", vec![1.into(), 2.into()]);
         assert!(select.statement(Engine::Sqlite).is_err());
+    }
+
+    #[test]
+    fn a_list_comes_after_the_other_values() {
+        let of = |list: Vec<Value>| {
+            let select = Select::new("SELECT 1", "FROM t").filter("z = ?", 7);
+            let select = select.filter_list("a = ? OR b IN ({list})", vec![1.into()], list);
+            select.statement(Engine::Sqlite).unwrap()
+        };
+        let (sql, values) = of(vec![2.into(), 3.into(), 4.into()]);
+        assert_eq!(sql, "SELECT 1 FROM t WHERE (z = $1) AND (a = $2 OR b IN ($3, $4, $5, $6))");
+        assert_eq!(values, [7.into(), 1.into(), 2.into(), 3.into(), 4.into(), 4.into()]);
+        assert_eq!(of(vec![]).0, "SELECT 1 FROM t WHERE (z = $1) AND (a = $2 OR b IN (NULL))");
     }
 
     #[test]
