@@ -73,6 +73,7 @@ async fn fill(db: &Db, count: u64) -> Result<()> {
         tx.commit().await?;
     }
     db.execute(sql::COUNT, &[]).await?;
+    db.execute(sql::COUNT_REPOSITORIES, &[]).await?;
     // Neither engine is to plan with what it knew of empty tables.
     db.execute(sql::ANALYZE, &[]).await?;
     Ok(())

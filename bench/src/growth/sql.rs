@@ -27,6 +27,9 @@ pub(super) const CACHE: &str = "PRAGMA cache_size = -1000000";
 pub(super) const COUNT: &str = "UPDATE repository SET artifact_count =
     (SELECT COUNT(*) FROM artifact a WHERE a.repository_id = repository.id)";
 
+pub(super) const COUNT_REPOSITORIES: &str = "UPDATE project SET repository_count =
+    (SELECT COUNT(*) FROM repository r WHERE r.project_id = project.id)";
+
 pub(super) const ANALYZE: &str = "ANALYZE";
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::identity::Passwords;
 use crate::registry::ManifestCache;
 use crate::settings::{Configured, Settings};
+use crate::statistics::Storage;
 use crate::token::{self, Tokens};
 use crate::{Result, identity, projects, system};
 use haven_blobs::BlobStore;
@@ -38,6 +39,7 @@ pub struct App {
     pub(crate) tokens: Tokens,
     pub(crate) manifests: ManifestCache,
     pub(crate) health: system::Health,
+    pub(crate) storage: Storage,
     pub(crate) storage_name: &'static str,
     /// Work that must end before the process does, even when its client has gone.
     pub tasks: TaskTracker,
@@ -56,6 +58,7 @@ impl App {
             tokens,
             manifests: ManifestCache::default(),
             health: system::Health::default(),
+            storage: Storage::default(),
             storage_name: options.storage_name,
             tasks: TaskTracker::new(),
             db: options.db,

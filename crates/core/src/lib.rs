@@ -4,14 +4,18 @@
 //! crate, takes a transaction, and is how capabilities compose. Nothing here knows HTTP, the environment or SQL engines.
 
 pub mod access;
+pub mod allowlists;
 mod app;
 pub mod catalog;
 mod error;
 pub mod fsck;
 pub mod identity;
+pub mod members;
 pub mod projects;
 pub mod registry;
+pub mod search;
 pub mod settings;
+pub mod statistics;
 pub mod system;
 pub mod token;
 

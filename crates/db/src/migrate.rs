@@ -20,6 +20,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     same(1, "registry", include_str!("../../../migrations/0001_registry.sql")),
     same(2, "lost_blobs", include_str!("../../../migrations/0002_lost_blobs.sql")),
     same(3, "identity", include_str!("../../../migrations/0003_identity.sql")),
+    same(9, "projects", include_str!("../../../migrations/0009_projects.sql")),
 ];
 
 /// A step whose text serves both engines.

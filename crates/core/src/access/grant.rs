@@ -62,8 +62,30 @@ pub mod permissions {
     permissions! {
         /// Read a project and its properties.
         ReadProject = Project, Read;
+        /// Change a project's properties.
+        UpdateProject = Project, Update;
         /// Delete a project.
         DeleteProject = Project, Delete;
+        /// See all properties of a project by themselves.
+        ListMetadata = Metadata, List;
+        /// See one property of a project.
+        ReadMetadata = Metadata, Read;
+        /// Add a property to a project.
+        CreateMetadata = Metadata, Create;
+        /// Change a property of a project.
+        UpdateMetadata = Metadata, Update;
+        /// Take a property from a project.
+        DeleteMetadata = Metadata, Delete;
+        /// See who the members of a project are.
+        ListMembers = Member, List;
+        /// See one member.
+        ReadMember = Member, Read;
+        /// Give somebody a role.
+        CreateMember = Member, Create;
+        /// Change somebody's role.
+        UpdateMember = Member, Update;
+        /// Take somebody's role away.
+        DeleteMember = Member, Delete;
         /// Pull manifests and blobs.
         Pull = Repository, Pull;
         /// Push manifests and blobs.

@@ -15,6 +15,7 @@ pub use grant::{Grant, Permission, SystemGrant, permissions};
 pub use limits::{Limited, Limits, Reach};
 pub use policy::{Action, Resource, Role};
 
+use crate::members;
 use crate::projects::{self, Project};
 use crate::registry::Owner;
 use crate::{App, Code, Error, Result};
@@ -94,7 +95,9 @@ pub async fn may(
     match caller {
         Caller::Token(token) => Ok(token.may(project, resource, action)),
         Caller::Anonymous => Ok(everybody_may),
-        Caller::Person(person) => Ok(everybody_may || person_may(app, person, project, resource, action).await?),
+        Caller::Person(person) => {
+            Ok(everybody_may || person_may(app, person, project, resource, action).await?)
+        }
         Caller::Limited(limited) if limited.limits.cover(project, resource, action) => {
             Ok(everybody_may || person_may(app, &limited.person, project, resource, action).await?)
         }
@@ -113,7 +116,7 @@ async fn person_may(
     if person.sysadmin {
         return Ok(action != Action::ScannerPull);
     }
-    let roles = projects::roles_of(app, project.id, person).await?;
+    let roles = members::roles_of(app, project.id, person).await?;
     Ok(roles.iter().any(|role| policy::role_may(*role, resource, action)))
 }
 
@@ -170,9 +173,10 @@ pub fn require_person(caller: &Caller) -> Result<&Person> {
 /// As [`require_person`].
 pub fn require_login(caller: &Caller) -> Result<&Person> {
     match caller {
-        Caller::Limited(_) => {
-            Err(Error::new(Code::Forbidden, "forbidden: an access token cannot do this, log in with a password"))
-        }
+        Caller::Limited(_) => Err(Error::new(
+            Code::Forbidden,
+            "forbidden: an access token cannot do this, log in with a password",
+        )),
         _ => require_known(caller),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::class::Class;
 use super::sql;
-use crate::{App, Code, Error, Result};
+use crate::{App, Code, Error, Result, projects};
 use haven_db::list::{batches, in_list};
 use haven_db::{Kind, Timestamp, Tx, Value, params};
 use haven_oci::{Digest, Manifest, ManifestKind, RepositoryName, TagName};
@@ -25,14 +25,28 @@ pub(crate) struct Child {
     size: i64,
 }
 
-/// The repository's id; made if it is new. Holds its row until the transaction ends.
+/// How often it is tried to make a repository that others make and delete at the same time.
+const TRIES: usize = 3;
+
+/// The repository's id; made if it is new. Holds its row until the transaction ends, and a new one the project's too.
 pub(crate) async fn open_repository(
     tx: &mut Tx,
     project: i64,
     name: &RepositoryName,
     now: Timestamp,
 ) -> Result<i64> {
-    Ok(tx.query_one(sql::OPEN_REPOSITORY, params![project, name.as_str(), now]).await?.get(0)?)
+    for _ in 0..TRIES {
+        if let Some(id) = lock_repository(tx, project, name, now).await? {
+            return Ok(id);
+        }
+        projects::count_repository(tx, project, 1).await?;
+        let made = tx.query_opt(sql::INSERT_REPOSITORY, params![project, name.as_str(), now]).await?;
+        if let Some(row) = made {
+            return Ok(row.get(0)?);
+        }
+        projects::count_repository(tx, project, -1).await?;
+    }
+    Err(Error::new(Code::Unavailable, format!("the repository {name} comes and goes")))
 }
 
 /// The repository's id, with its row held until the transaction ends; none if there is no such repository.

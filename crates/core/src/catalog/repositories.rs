@@ -2,12 +2,13 @@
 
 use super::sql;
 use crate::access::{
-    Caller, Grant,
+    Caller, Grant, Viewer,
     permissions::{DeleteRepository, ListRepositories, ReadRepository, UpdateRepository},
 };
-use crate::{App, Error, Result};
+use crate::members::only_of;
+use crate::{App, Error, Result, projects};
 use haven_db::list::{Column, Kind, Query, Select};
-use haven_db::{Timestamp, params};
+use haven_db::{Timestamp, Value, params};
 use haven_oci::RepositoryName;
 
 /// A repository as lists show it.
@@ -61,10 +62,15 @@ pub async fn list_all_repositories(
     query: &Query,
 ) -> Result<(Vec<Repository>, i64)> {
     let select = Select::new(sql::REPOSITORY_COLUMNS, "FROM repository r");
-    let select = match caller {
-        Caller::Person(person) if person.sysadmin => select,
-        Caller::Person(person) => select.filter(sql::VISIBLE_TO, person.id),
-        Caller::Anonymous | Caller::Token(_) => select.filter_many(sql::VISIBLE_TO_ALL, Vec::new()),
+    let select = match caller.viewer() {
+        Viewer::Everybody => select.filter_many(sql::VISIBLE_TO_ALL, Vec::new()),
+        Viewer::Person(person, within) => {
+            let seen = if person.sysadmin { select } else { only_of(select, sql::VISIBLE_TO, person) };
+            match within {
+                None => seen,
+                Some(ids) => seen.filter_in("r.project_id", ids.iter().map(|id| Value::from(*id)).collect()),
+            }
+        }
     };
     page(app, select, query).await
 }
@@ -119,6 +125,7 @@ pub async fn delete_repository(
 ) -> Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
+    projects::count_repository(&mut tx, grant.project.id, -1).await?;
     let locked = super::lock_repository(&mut tx, grant.project.id, name, now).await?;
     let id = locked.ok_or_else(|| unknown(name))?;
     loop {

@@ -5,8 +5,8 @@ use crate::Result;
 use haven_db::{Row, Timestamp};
 use serde_json::Value;
 
-pub(super) const OPEN_REPOSITORY: &str = "INSERT INTO repository (project_id, name, created_at, updated_at)
-    VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO UPDATE SET updated_at = excluded.updated_at RETURNING id";
+pub(super) const INSERT_REPOSITORY: &str = "INSERT INTO repository (project_id, name, created_at, updated_at)
+    VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO NOTHING RETURNING id";
 
 pub(super) const LOCK_REPOSITORY: &str =
     "UPDATE repository SET updated_at = $3 WHERE project_id = $1 AND name = $2 RETURNING id";
@@ -131,8 +131,8 @@ pub(super) const ONE_REPOSITORY: &str = "SELECT r.id, r.project_id, r.name, r.de
 
 /// Condition of lists over all projects, for somebody who is not an administrator.
 pub(super) const VISIBLE_TO: &str = "r.project_id IN (SELECT p.id FROM project p
-    WHERE p.public OR EXISTS (SELECT 1 FROM project_member m
-        WHERE m.project_id = p.id AND m.entity_type = 'u' AND m.entity_id = ?))";
+    WHERE p.public OR p.id IN (SELECT m.project_id FROM project_member m
+        WHERE m.entity_type = 'u' AND m.entity_id = ? OR m.entity_type = 'g' AND m.entity_id IN ({list})))";
 pub(super) const VISIBLE_TO_ALL: &str = "r.project_id IN (SELECT p.id FROM project p WHERE p.public)";
 
 pub(super) const ARTIFACT_COLUMNS: &str = "SELECT a.id, a.type, a.media_type, a.manifest_media_type,

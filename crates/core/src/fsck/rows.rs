@@ -4,7 +4,7 @@
 
 use super::{Check, Fault, Finding, Repair, Stage, damage, sql};
 use crate::registry;
-use crate::{Result, catalog};
+use crate::{Result, catalog, projects};
 use haven_blobs::verify;
 use haven_db::params;
 use haven_oci::Digest;
@@ -29,6 +29,8 @@ enum Mend {
     Run(&'static str, &'static str, &'static str),
     /// The repository's values are computed again.
     Recompute,
+    /// The repositories of the project are counted again.
+    Recount,
     /// The blob's row is made again.
     Blob,
     /// The manifest comes back from storage.
@@ -48,8 +50,8 @@ const fn dangling(table: &'static str, sql: &'static str, mend: Mend) -> Questio
     Question { table, sql, fault: Fault::DanglingRow, mend }
 }
 
-const fn stale(table: &'static str, sql: &'static str) -> Question {
-    Question { table, sql, fault: Fault::StaleRow, mend: Mend::Recompute }
+const fn stale(table: &'static str, sql: &'static str, mend: Mend) -> Question {
+    Question { table, sql, fault: Fault::StaleRow, mend }
 }
 
 /// In this order: what an earlier repair brings back, later ones build on.
@@ -85,11 +87,15 @@ const QUESTIONS: [Question; 16] = [
     dangling("artifact_blob", sql::NEED_ASTRAY, Mend::ByHand(LOOK)),
     dangling("artifact", sql::ARTIFACT_ASTRAY, Mend::ByHand(LOOK)),
     dangling("repository", sql::REPOSITORY_ASTRAY, Mend::ByHand(LOOK)),
-    stale("accessory", sql::SUBJECT),
+    stale("accessory", sql::SUBJECT, Mend::Recompute),
 ];
 
 /// These come last: what was mended before changes them.
-const TOTALS: [Question; 2] = [stale("artifact", sql::LISTED), stale("repository", sql::COUNT)];
+const TOTALS: [Question; 3] = [
+    stale("artifact", sql::LISTED, Mend::Recompute),
+    stale("repository", sql::COUNT, Mend::Recompute),
+    stale("project", sql::REPOSITORIES, Mend::Recount),
+];
 
 pub(super) async fn check(check: &mut Check<'_, '_>) -> Result<()> {
     let all = QUESTIONS.iter().chain(&TOTALS);
@@ -119,6 +125,7 @@ async fn mend(check: &Check<'_, '_>, mend: Mend, number: i64, text: &str) -> Rep
             check.mend(offer, run(check, statement, number, text, otherwise)).await
         }
         Mend::Recompute => check.mend("compute it again", recompute(check, number)).await,
+        Mend::Recount => check.mend("count them again", recount(check, number)).await,
         Mend::Blob => check.mend("make the row again", make_blob(check, text)).await,
         Mend::Manifest => check.mend("write it again from storage", bring_manifest(check, text)).await,
         Mend::Keep => check.mend("make the row again", keep(check, text)).await,
@@ -161,6 +168,11 @@ async fn run(
 async fn recompute(check: &Check<'_, '_>, repository: i64) -> Result<Repair> {
     catalog::recompute(&check.on.db, repository).await?;
     Ok(Repair::Done(RECOMPUTED))
+}
+
+async fn recount(check: &Check<'_, '_>, project: i64) -> Result<Repair> {
+    projects::recount(&check.on.db, project).await?;
+    Ok(Repair::Done("counted again"))
 }
 
 /// From the bytes, if they are there and right; else as one that is lost.

@@ -127,3 +127,9 @@ pub(super) const COUNT: &str =
     "SELECT r.id, '', 'the repository ' || r.name || ' counts ' || CAST(r.artifact_count AS TEXT) || ' artifacts'
     FROM repository r WHERE r.artifact_count <> (SELECT COUNT(*) FROM artifact a
         WHERE a.repository_id = r.id AND a.listed) LIMIT $1";
+
+/// Here the number is that of the project.
+pub(super) const REPOSITORIES: &str =
+    "SELECT p.id, p.name, 'the project counts ' || CAST(p.repository_count AS TEXT) || ' repositories'
+    FROM project p WHERE p.repository_count <> (SELECT COUNT(*) FROM repository r
+        WHERE r.project_id = p.id) LIMIT $1";

@@ -1,17 +1,24 @@
-//! Projects: the unit of access. Owns `project`, `project_metadata` and `project_member`.
+//! Projects: the unit of access. Owns `project` and `project_metadata`.
 
 mod create;
 mod delete;
+mod detail;
 mod list;
+mod metadata;
 mod sql;
+mod update;
 
 pub use create::{NewProject, create};
 pub use delete::{NOT_EMPTY, deletable, delete};
-pub use list::{Detail, Visible, details, exists, list, parse_name};
+pub use detail::{Detail, Summary, details, get, summary};
+pub use list::{Visible, exists, list};
+pub use metadata::{Metadata, add_metadata, list_metadata, metadata, remove_metadata, set_metadata};
+pub use update::{ProjectChange, update};
 
-use crate::access::{Caller, Grant, Person, Role, permissions::ReadProject};
-use crate::{App, Result};
-use haven_db::{Timestamp, params};
+pub(crate) use list::matching;
+
+use crate::{App, Error, Result};
+use haven_db::{Db, Timestamp, Tx, params};
 use haven_oci::ProjectName;
 
 /// A project as far as rights are concerned.
@@ -25,14 +32,6 @@ pub struct Project {
     pub updated_at: Timestamp,
 }
 
-/// What `GET /projects/{x}/summary` tells.
-#[derive(Debug)]
-pub struct Summary {
-    pub repositories: i64,
-    /// Members by role: admin, maintainer, developer, guest, limited guest. None when the caller may not see members.
-    pub members: Option<[i64; 5]>,
-}
-
 /// The project of that name, deleted ones excepted.
 pub(crate) async fn by_name(app: &App, name: &ProjectName) -> Result<Option<Project>> {
     app.db.query_opt(sql::BY_NAME, params![name.as_str()]).await?.map(|row| sql::project(&row)).transpose()
@@ -43,55 +42,55 @@ pub(crate) async fn by_id(app: &App, id: i64) -> Result<Option<Project>> {
     app.db.query_opt(sql::BY_ID, params![id]).await?.map(|row| sql::project(&row)).transpose()
 }
 
-/// The roles a user has in a project.
-pub(crate) async fn roles_of(app: &App, project: i64, user: i64) -> Result<Vec<Role>> {
-    let rows = app.db.query(sql::ROLES, params![project, user]).await?;
-    let mut roles = Vec::with_capacity(rows.len());
-    for row in rows {
-        roles.extend(Role::from_id(row.get(0)?));
-    }
-    Ok(roles)
-}
-
 /// Dates the project that the schema brings.
 pub(crate) async fn date_first(app: &App) -> Result<()> {
     app.db.execute(sql::DATE_FIRST, params![app.clock.now()]).await?;
     Ok(())
 }
 
-/// One project with all that `GET /projects/{x}` tells.
+/// The project's name as the REST API is given it.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn get(app: &App, caller: &Caller, grant: &Grant<ReadProject>) -> Result<Detail> {
-    let mut found = details(app, caller, vec![grant.project.clone()]).await?;
-    found.pop().ok_or_else(|| crate::Error::internal("a project without details"))
+/// `BadRequest` when it is a name that no project can have.
+pub fn parse_name(text: &str) -> Result<ProjectName> {
+    text.parse().map_err(|_| Error::bad_request(format!("invalid project name: '{text}'")))
 }
 
-/// Counts of a project.
+/// Refuses what was written about a project if that has been deleted meanwhile. Asked last.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn summary(app: &App, caller: &Caller, grant: &Grant<ReadProject>) -> Result<Summary> {
-    use crate::access::{Action, Resource, may};
-    let repositories = app.db.query_one(sql::COUNT_REPOSITORIES, params![grant.project.id]).await?.get(0)?;
-    let mut members = None;
-    if may(app, caller, &grant.project, Resource::Member, Action::List).await? {
-        let mut counts = [0; 5];
-        for row in app.db.query(sql::COUNT_MEMBERS, params![grant.project.id]).await? {
-            let role = Role::from_id(row.get(0)?);
-            if let Some(at) = Role::ALL.iter().position(|known| Some(*known) == role) {
-                counts[at] = row.get(1)?;
-            }
-        }
-        members = Some(counts);
+/// `NotFound`.
+pub(crate) async fn check_live(tx: &mut Tx, project: &Project) -> Result<()> {
+    match tx.query_opt(sql::LIVE, params![project.id]).await? {
+        Some(_) => Ok(()),
+        None => Err(gone(project)),
     }
-    Ok(Summary { repositories, members })
 }
 
-fn person(caller: &Caller) -> Option<&Person> {
-    match caller {
-        Caller::Person(person) => Some(person),
-        Caller::Anonymous | Caller::Token(_) => None,
+/// Counts a repository that is made (1) or deleted (-1). Holds the project's row until the transaction ends, and so comes
+/// before the repository's own: whoever takes both takes them in this order.
+pub(crate) async fn count_repository(tx: &mut Tx, project: i64, change: i64) -> Result<()> {
+    tx.execute(sql::COUNT_REPOSITORY, params![project, change]).await?;
+    Ok(())
+}
+
+/// Counts the repositories of a project again: for when their number is found wrong.
+pub(crate) async fn recount(db: &Db, project: i64) -> Result<()> {
+    let mut tx = db.begin().await?;
+    for statement in sql::RECOUNT {
+        tx.execute(statement, params![project]).await?;
     }
+    Ok(tx.commit().await?)
+}
+
+/// Says that something of a project changes, and holds its row until the transaction ends.
+async fn touch(tx: &mut Tx, project: &Project, now: Timestamp) -> Result<()> {
+    match tx.execute(sql::TOUCH, params![project.id, now]).await? {
+        0 => Err(gone(project)),
+        _ => Ok(()),
+    }
+}
+
+fn gone(project: &Project) -> Error {
+    Error::not_found(format!("project {} not found", project.name))
 }

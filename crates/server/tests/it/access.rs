@@ -54,8 +54,10 @@ use Needs::{Nothing, Permission, Person, System};
 
 /// Resource: project admin, maintainer, developer, guest, limited guest, and everybody if the project is public.
 /// Create, Read, Update, Delete, List, pull (p) and push (P).
-const TABLE: [(&str, [&str; 6]); 5] = [
+const TABLE: [(&str, [&str; 6]); 7] = [
     ("self", ["RUD", "R", "R", "R", "R", "R"]),
+    ("member", ["CRUDL", "RL", "RL", "RL", "", ""]),
+    ("metadata", ["CRUD", "R", "", "", "", ""]),
     ("repository", ["CRUDLpP", "CRUDLpP", "CRULpP", "RLp", "RLp", "Lp"]),
     ("artifact", ["CRDL", "CRDL", "CRL", "RL", "RL", "RL"]),
     ("tag", ["CDL", "CDL", "CL", "L", "L", "L"]),
@@ -89,7 +91,7 @@ impl Who {
 /// One request of the REST API; in this order, for what is last takes away what the others ask about.
 type Operation = (&'static str, Needs, u16);
 
-const OPERATIONS: [Operation; 27] = [
+const OPERATIONS: [Operation; 42] = [
     ("getVersion", Nothing, 200),
     ("getOpenApi", Nothing, 200),
     ("getPing", Nothing, 200),
@@ -98,12 +100,27 @@ const OPERATIONS: [Operation; 27] = [
     ("getCurrentUserInfo", Person, 200),
     ("getConfigurations", System, 200),
     ("updateConfigurations", System, 200),
+    ("search", Nothing, 200),
+    ("getStatistic", Person, 200),
+    ("getSystemCVEAllowlist", Person, 200),
+    ("putSystemCVEAllowlist", System, 200),
     ("listProjects", Nothing, 200),
     ("headProject", Person, 200),
     ("createProject", Person, 201),
     ("getProject", Permission("self", 'R'), 200),
     ("getProjectSummary", Permission("self", 'R'), 200),
     ("getProjectDeletable", Permission("self", 'D'), 200),
+    ("updateProject", Permission("self", 'U'), 200),
+    ("listProjectMetadatas", Permission("metadata", 'L'), 200),
+    ("addProjectMetadatas", Permission("metadata", 'C'), 200),
+    ("getProjectMetadata", Permission("metadata", 'R'), 200),
+    ("updateProjectMetadata", Permission("metadata", 'U'), 200),
+    ("deleteProjectMetadata", Permission("metadata", 'D'), 200),
+    ("listProjectMembers", Permission("member", 'L'), 200),
+    ("createProjectMember", Permission("member", 'C'), 201),
+    ("getProjectMember", Permission("member", 'R'), 200),
+    ("updateProjectMember", Permission("member", 'U'), 200),
+    ("deleteProjectMember", Permission("member", 'D'), 200),
     ("listAllRepositories", Nothing, 200),
     ("listRepositories", Permission("repository", 'L'), 200),
     ("getRepository", Permission("repository", 'R'), 200),
@@ -135,35 +152,48 @@ fn expected(who: Who, project: Project, needs: Needs, success: u16) -> u16 {
     }
 }
 
-/// Everybody, each with an account of their own.
+/// Everybody, each with an account of their own, and two people who only have things done to them.
 async fn everybody(app: &TestApp) -> HashMap<Who, Client> {
     let mut clients = HashMap::from([(Anonymous, app.anonymous()), (Admin, app.admin())]);
     for who in EVERYBODY.into_iter().filter(|who| !clients.contains_key(who)).collect::<Vec<_>>() {
         clients.insert(who, app.person(&who.name()).await);
     }
+    for bystander in ["extra", "spare"] {
+        app.person(bystander).await;
+    }
     clients
 }
 
-/// A project in which somebody has their role, with an image under two tags and one that may go.
-async fn furnish(app: &TestApp, name: &str, who: Who, project: Project) {
+/// Makes a user a member, and says which.
+async fn join(app: &TestApp, project: &str, user: &str, role: Role) -> i64 {
+    let join =
+        "INSERT INTO project_member (project_id, entity_type, entity_id, role_id, created_at, updated_at)
+        SELECT p.id, 'u', u.id, $3, 1, 1 FROM project p, user_account u WHERE p.name = $1 AND u.username = $2
+        RETURNING id";
+    app.db().query_one(join, params![project, user, role.id()]).await.unwrap().get(0).unwrap()
+}
+
+/// A project in which somebody has their role, with an image under two tags and one that may go, and with one more
+/// member, whose number it says.
+async fn furnish(app: &TestApp, name: &str, who: Who, project: Project) -> i64 {
     if project == Project::Missing {
-        return;
+        return 1;
     }
     app.project(name, project == Project::Public).await;
     if let Some((role, _)) = who.role() {
-        let join = "INSERT INTO project_member (project_id, entity_type, entity_id, role_id, created_at, updated_at)
-            SELECT p.id, 'u', u.id, $3, 1, 1 FROM project p, user_account u WHERE p.name = $1 AND u.username = $2";
-        app.db().execute(join, params![name, who.name(), role.id()]).await.unwrap();
+        join(app, name, &who.name(), role).await;
     }
+    let member = join(app, name, "extra", Role::Guest).await;
     let (admin, repository) = (app.admin(), format!("{name}/web"));
     for (tag, text) in [("v1", "kept"), ("old", "kept"), ("doomed", "doomed")] {
         assert_eq!(admin.push(&repository, tag, &image(text)).await.status, 201);
     }
     assert_eq!(admin.push_blob(&repository, b"loose").await.status, 201);
+    member
 }
 
 /// The request of an operation in a project.
-async fn ask(client: &Client, operation: &haven_web::kit::Operation, project: &str) -> u16 {
+async fn ask(client: &Client, operation: &haven_web::kit::Operation, project: &str, member: i64) -> u16 {
     let reference = if operation.id == "deleteArtifact" { "doomed" } else { "v1" };
     let mut path = operation.path.clone();
     for (hole, filling) in [
@@ -172,16 +202,27 @@ async fn ask(client: &Client, operation: &haven_web::kit::Operation, project: &s
         ("{repository_name}", "web"),
         ("{reference}", reference),
         ("{tag_name}", "old"),
+        ("{meta_name}", "auto_scan"),
+        ("{mid}", member.to_string().as_str()),
     ] {
         path = path.replace(hole, filling);
     }
     if operation.id == "headProject" {
         path.push_str("?project_name=library");
     }
+    if operation.id == "search" {
+        path.push_str("?q=web");
+    }
     let body = match operation.id {
         "createProject" => {
             json!({ "project_name": format!("{project}-new-{}", client.name().unwrap_or("x")) })
         }
+        "updateProject" => json!({ "metadata": { "auto_scan": "true" } }),
+        "addProjectMetadatas" => json!({ "severity": "high" }),
+        "updateProjectMetadata" => json!({ "auto_scan": "false" }),
+        "createProjectMember" => json!({ "role_id": 3, "member_user": { "username": "spare" } }),
+        "updateProjectMember" => json!({ "role_id": 2 }),
+        "putSystemCVEAllowlist" => json!({ "items": [] }),
         "createTag" => json!({ "name": "new" }),
         "updateRepository" => json!({ "description": "text" }),
         "updateConfigurations" => json!({ "banner_message": "text" }),
@@ -206,10 +247,10 @@ async fn every_operation_is_answered_as_the_permission_table_says() {
         for project in [Project::Public, Project::Private, Project::Missing] {
             for who in EVERYBODY {
                 let name = format!("{project:?}-{who:?}").to_lowercase();
-                furnish(&app, &name, who, project).await;
+                let member = furnish(&app, &name, who, project).await;
                 for (id, needs, success) in OPERATIONS {
                     let operation = routed.iter().find(|operation| operation.id == id).unwrap();
-                    let status = ask(&clients[&who], operation, &name).await;
+                    let status = ask(&clients[&who], operation, &name, member).await;
                     let expected = expected(who, project, needs, success);
                     if status != expected {
                         wrong.push(format!("{id} by {who:?}, {project:?}: {status}, not {expected}"));
@@ -350,7 +391,15 @@ async fn a_refusal_does_not_tell_whether_a_project_exists() {
     on_each_engine(async |app| {
         app.project("team", false).await;
         let (foreign, admin) = (app.person("fay").await, app.admin());
-        for path in ["projects/{p}", "projects/{p}/summary", "projects/{p}/repositories/web/artifacts/v1"] {
+        for path in [
+            "projects/{p}",
+            "projects/{p}/summary",
+            "projects/{p}/members",
+            "projects/{p}/members/1",
+            "projects/{p}/metadatas/",
+            "projects/{p}/metadatas/public",
+            "projects/{p}/repositories/web/artifacts/v1",
+        ] {
             let of = async |client: &Client, project: &str| {
                 let answer = client.get(&format!("/api/v2.0/{}", path.replace("{p}", project))).await;
                 (answer.status, answer.text())

@@ -276,13 +276,14 @@ async fn something_unreadable_is_told_and_left() {
 }
 
 /// Damage by hand, how it is called, and whether a repair helps.
-const DAMAGE: [(&str, &str, Fault, bool); 17] = [
+const DAMAGE: [(&str, &str, Fault, bool); 18] = [
     (
         "UPDATE repository SET artifact_count = 7 WHERE name = 'library/multi'",
         "repository ",
         Fault::StaleRow,
         true,
     ),
+    ("UPDATE project SET repository_count = 7", "project 1 library", Fault::StaleRow, true),
     ("UPDATE artifact SET listed = NOT listed WHERE accessory", "artifact ", Fault::StaleRow, true),
     ("UPDATE accessory SET subject_artifact_id = NULL", "accessory ", Fault::StaleRow, true),
     ("UPDATE accessory SET subject_artifact_id = 4711", "accessory ", Fault::StaleRow, true),

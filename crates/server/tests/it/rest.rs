@@ -1,11 +1,15 @@
 //! The REST API, one noun in each file.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+mod allowlists;
 mod artifacts;
 mod lists;
+mod members;
+mod metadata;
 mod projects;
 mod repositories;
 mod requests;
+mod search;
 mod system;
 mod tags;
 
