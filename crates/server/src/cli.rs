@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{admin, fsck, serve};
+use crate::{admin, fsck, project, serve};
 use clap::{Args, Parser, Subcommand};
 use haven_server::config::{Config, Sources, process_env};
 use std::io::Write as _;
@@ -37,6 +37,11 @@ enum Command {
     /// Looks only, unless it is told to repair, and needs no pause of the server. Ends with 0 when nothing is wrong (any
     /// more), with 1 when something is, and with 2 when it could not look.
     Fsck(fsck::Arguments),
+    /// List projects, or make one.
+    Project {
+        #[command(subcommand)]
+        command: project::Command,
+    },
     /// Do what must work when nobody can log in.
     Admin {
         #[command(subcommand)]
@@ -91,6 +96,7 @@ impl Cli {
                 }
                 say("the configuration is good");
             }),
+            Command::Project { command } => block_on(project::run(command)),
             Command::Admin { command: AdminCommand::ResetPassword(common) } => {
                 common.load().and_then(|config| block_on(admin::reset_password(config)))
             }

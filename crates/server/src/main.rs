@@ -4,6 +4,7 @@ mod admin;
 mod cli;
 mod fsck;
 mod handles;
+mod project;
 mod secrets;
 mod serve;
 mod storage;

@@ -7,7 +7,7 @@ mod sql;
 pub use login::{Credentials, Passwords, login};
 pub use password::{check_rule, generate};
 
-use crate::access::{Caller, require_person};
+use crate::access::{Caller, Person, require_person};
 use crate::{App, Error, Result};
 use haven_db::{Timestamp, params};
 
@@ -34,6 +34,22 @@ pub async fn current(app: &App, caller: &Caller) -> Result<User> {
         Some(row) => sql::user(&row),
         None => Err(Error::new(crate::Code::Unauthorized, "unauthorized")),
     }
+}
+
+/// The first administrator, in whose name acts whoever holds the configuration.
+///
+/// # Errors
+/// `Precondition` when there is no administrator.
+pub async fn operator(app: &App) -> Result<Caller> {
+    let row = app.db.query_opt(sql::FIRST_ADMIN, params![]).await?;
+    let row = row.ok_or_else(|| Error::new(crate::Code::Precondition, "there is no administrator"))?;
+    Ok(Caller::Person(Person {
+        id: row.get(0)?,
+        username: row.get(1)?,
+        sysadmin: true,
+        auth_admin: false,
+        groups: Vec::new(),
+    }))
 }
 
 /// Whether nobody has ever set the administrator's password.

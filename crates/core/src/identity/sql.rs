@@ -13,6 +13,9 @@ pub(super) const FOR_LOGIN: &str = "SELECT id, username, sysadmin, password_hash
     WHERE (username = $1 OR email = $1) AND deleted_at IS NULL
     ORDER BY CASE WHEN username = $1 THEN 0 ELSE 1 END LIMIT 1";
 
+pub(super) const FIRST_ADMIN: &str = "SELECT id, username FROM user_account
+    WHERE sysadmin AND deleted_at IS NULL ORDER BY id LIMIT 1";
+
 pub(super) const WITHOUT_PASSWORD: &str = "SELECT id FROM user_account WHERE id = 1 AND password_hash = ''";
 
 pub(super) const FIRST_PASSWORD: &str = "UPDATE user_account SET password_hash = $1, version = version + 1,

@@ -1,6 +1,7 @@
 //! The application's test suite: one binary, every test on every engine that is here.
 
 mod access;
+mod command_line;
 mod contract;
 mod faults;
 mod fsck;
