@@ -5,9 +5,10 @@ use crate::registry::ManifestCache;
 use crate::settings::{Configured, Settings};
 use crate::token::{self, Tokens};
 use crate::vault::Vault;
-use crate::{Result, identity, projects, system};
+use crate::{Result, audit, catalog, identity, projects, system};
 use haven_blobs::BlobStore;
 use haven_db::{Clock, Db};
+use haven_jobs::Wake;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
@@ -39,6 +40,9 @@ pub struct App {
     pub(crate) tokens: Tokens,
     pub(crate) manifests: ManifestCache,
     pub(crate) health: system::Health,
+    pub(crate) events: Wake,
+    pub(crate) forwarding: audit::Forwarding,
+    pub(crate) pulls: catalog::Pulls,
     pub(crate) storage_name: &'static str,
     pub(crate) vault: Vault,
     /// Work that must end before the process does, even when its client has gone.
@@ -58,6 +62,9 @@ impl App {
             tokens,
             manifests: ManifestCache::default(),
             health: system::Health::default(),
+            events: Wake::default(),
+            forwarding: audit::Forwarding::default(),
+            pulls: catalog::Pulls::default(),
             storage_name: options.storage_name,
             vault: Vault::new(&options.secret_key),
             tasks: TaskTracker::new(),

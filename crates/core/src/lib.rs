@@ -5,8 +5,10 @@
 
 pub mod access;
 mod app;
+pub mod audit;
 pub mod catalog;
 mod error;
+pub mod events;
 pub mod fsck;
 pub mod identity;
 pub mod projects;
@@ -15,6 +17,8 @@ pub mod registry;
 pub mod robots;
 pub mod settings;
 pub mod system;
+#[cfg(test)]
+mod testing;
 pub mod token;
 mod vault;
 

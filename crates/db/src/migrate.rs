@@ -21,6 +21,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     same(2, "lost_blobs", include_str!("../../../migrations/0002_lost_blobs.sql")),
     same(3, "quota", include_str!("../../../migrations/0003_quota.sql")),
     same(4, "robots", include_str!("../../../migrations/0004_robots.sql")),
+    same(6, "events", include_str!("../../../migrations/0006_events.sql")),
+    same(7, "audit", include_str!("../../../migrations/0007_audit.sql")),
 ];
 
 /// A step whose text serves both engines.

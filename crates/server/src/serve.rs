@@ -1,7 +1,7 @@
 //! `haven serve`: from a configuration to a running registry, and down again without losing a request.
 
 use crate::cli::{Failure, say};
-use crate::{handles, secrets, storage};
+use crate::{background, handles, secrets, storage};
 use haven_core::registry::{self, Purge};
 use haven_core::settings::{Change, Configured, Values};
 use haven_core::{App, identity, quota};
@@ -44,12 +44,14 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         let socket = listen::bind(wanted.addr).await?;
         listeners.push(Listener::separate(socket, metrics.router(&wanted.path)));
         gauge_uploads(&app, &metrics, &stop);
+        background::gauge(&app, &metrics, &stop);
     }
     for listener in &listeners {
         tracing::info!(address = %listener.local_addr()?, "listening");
     }
     purge_uploads(&app, config.upload_purging, &stop);
     fold_quotas(&app, &stop);
+    background::start(&app, &stop);
     let network = network(&config)?;
     let router = haven_web::router(haven_web::Options {
         app: Arc::clone(&app),
@@ -61,6 +63,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     let stopped = listen::serve(listeners, router, config.limits.connections, stop).await;
     app.tasks.close();
     app.tasks.wait().await;
+    background::finish(&app).await;
     tracing::info!(?stopped, "bye");
     Ok(())
 }

@@ -99,9 +99,18 @@ impl TestApp {
 
     /// The administrator at the door of another replica of the same installation.
     pub async fn replica(&self) -> Client {
+        Self::door(&self.another().await)
+    }
+
+    /// Another replica of the same installation.
+    pub async fn another(&self) -> Arc<App> {
         let db = Db::open(self.db.options()).await.unwrap();
-        let app = open(db, self.clock.clone(), self.folder.path()).await;
-        Client::new(router(&app, Network::default()), Some(("admin".to_owned(), PASSWORD.to_owned())))
+        open(db, self.clock.clone(), self.folder.path()).await
+    }
+
+    /// The administrator at the door of a replica.
+    pub fn door(app: &Arc<App>) -> Client {
+        Client::new(router(app, Network::default()), Some(("admin".to_owned(), PASSWORD.to_owned())))
     }
 
     /// Somebody who has not logged in.

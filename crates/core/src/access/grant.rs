@@ -84,6 +84,10 @@ pub mod permissions {
     permissions! {
         /// Read a project and its properties.
         ReadProject = Project, Read, project;
+        /// Read a project's audit log.
+        ListLogs = Log, List, project;
+        /// Read the audit log of the whole installation.
+        ListAuditLog = AuditLog, List, system;
         /// Delete a project.
         DeleteProject = Project, Delete, project;
         /// Pull manifests and blobs.

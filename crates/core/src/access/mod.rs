@@ -124,6 +124,40 @@ pub fn may_system(caller: &Caller, resource: SystemResource, action: Action) -> 
     }
 }
 
+/// Where somebody may do a thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// In all projects, and outside of any.
+    Everywhere,
+    /// In all projects.
+    EveryProject,
+    /// In the projects of these ids.
+    In(Vec<i64>),
+}
+
+/// Where a caller may do one thing in projects by what was granted to them, apart from what public projects let everybody
+/// do.
+///
+/// # Errors
+/// Only when the database fails.
+pub async fn reach<P: Permission>(app: &App, caller: &Caller) -> Result<Reach> {
+    if may_everywhere(caller, P::RESOURCE, P::ACTION) {
+        return Ok(Reach::EveryProject);
+    }
+    let mut projects: Vec<i64> = match caller {
+        Caller::Person(person) => {
+            let roles = projects::memberships(app, person).await?.into_iter();
+            let may = |role: Role| policy::role_may(role, P::RESOURCE, P::ACTION);
+            roles.filter(|(_, role)| may(*role)).map(|(project, _)| project).collect()
+        }
+        Caller::Robot(robot) => robot.allowed(P::RESOURCE, P::ACTION).collect(),
+        Caller::Anonymous | Caller::Token(_) => Vec::new(),
+    };
+    projects.sort_unstable();
+    projects.dedup();
+    Ok(Reach::In(projects))
+}
+
 /// Asks for one permission on the whole system.
 ///
 /// # Errors

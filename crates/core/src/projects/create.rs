@@ -2,6 +2,7 @@
 
 use super::sql;
 use crate::access::{Action, Caller, Role, SystemResource, may_system, require_authenticated};
+use crate::audit::{self, Act, Entry};
 use crate::settings::{self, Values};
 use crate::{App, Code, Error, Result, identity, quota};
 use haven_db::params;
@@ -68,6 +69,8 @@ pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<i64> 
     }
     tx.execute(sql::INSERT_MEMBER, params![id, owner, Role::ProjectAdmin.id(), now]).await?;
     quota::open(&mut tx, id, limit, now).await?;
+    let entry = Entry::new(Act::CreateProject, &caller.actor(), name.as_str()).in_project(id);
+    audit::record(app, &mut tx, entry).await?;
     tx.commit().await?;
     Ok(id)
 }

@@ -90,6 +90,19 @@ pub(crate) async fn is_live(tx: &mut Tx, project: i64) -> Result<bool> {
     Ok(tx.query_opt(sql::LIVE, params![project]).await?.is_some())
 }
 
+/// The roles that a person has, directly and by group, with the projects they are for.
+pub(crate) async fn memberships(app: &App, person: &Person) -> Result<Vec<(i64, Role)>> {
+    // No group has the id 0: without any, the person alone is asked about.
+    let groups = person.groups.iter().copied().chain([0]);
+    let mut found = Vec::new();
+    for row in app.db.query_in(sql::MEMBERSHIPS, groups, params![person.id]).await? {
+        if let Some(role) = Role::from_id(row.get(1)?) {
+            found.push((row.get(0)?, role));
+        }
+    }
+    Ok(found)
+}
+
 /// Dates the project that the schema brings.
 pub(crate) async fn date_first(app: &App) -> Result<()> {
     app.db.execute(sql::DATE_FIRST, params![app.clock.now()]).await?;

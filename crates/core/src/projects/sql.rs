@@ -30,6 +30,10 @@ pub(super) const PROJECT_NAMES_OF: &str =
 
 pub(super) const LIVE: &str = "SELECT id FROM project WHERE id = $1 AND deleted_at IS NULL";
 
+/// The list is of groups.
+pub(super) const MEMBERSHIPS: &str = "SELECT project_id, role_id FROM project_member
+    WHERE entity_type = 'u' AND entity_id = {next} OR entity_type = 'g' AND entity_id IN ({list})";
+
 pub(super) const DATE_FIRST: &str =
     "UPDATE project SET created_at = $1, updated_at = $1 WHERE id = 1 AND created_at = 0";
 

@@ -1,11 +1,14 @@
 //! The application's test suite: one binary, every test on every engine that is here.
 
 mod access;
+mod audit;
 mod contract;
+mod events;
 mod faults;
 mod fsck;
 mod hostile;
 mod processes;
+mod pulls;
 mod push_and_pull;
 mod quotas;
 mod redirects;

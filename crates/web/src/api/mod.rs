@@ -1,6 +1,7 @@
 //! The REST API below `/api/v2.0`: one file for each noun, each with its routes at the top.
 
 mod artifacts;
+mod audit;
 mod permissions;
 mod project_robots;
 mod projects;
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> Routes<Web> {
         .merge(robots::routes())
         .merge(project_robots::routes())
         .merge(permissions::routes())
+        .merge(audit::routes())
 }
 
 /// `GET /api/version`, which lives outside the prefix.

@@ -2,6 +2,7 @@
 //! clients expect it, times have three decimals.
 
 use haven_core::access::Role;
+use haven_core::audit::Line;
 use haven_core::catalog::{Accessory, Artifact, Reference, Repository, Tag};
 use haven_core::identity::User;
 use haven_core::projects::Detail;
@@ -165,6 +166,24 @@ pub(super) fn tag(tag: &Tag) -> Value {
         .time("push_time", tag.pushed_at)
         .time("pull_time", tag.pulled_at)
         .with("immutable", false)
+        .done()
+}
+
+/// `earlier` leaves out what Harbor's earlier versions did not record.
+pub(super) fn audit_line(line: &Line, earlier: bool) -> Value {
+    let shape = Shape::new()
+        .with("id", line.id)
+        .with("username", line.username.as_str())
+        .with("resource", line.resource.as_str())
+        .with("resource_type", line.resource_type.as_str())
+        .with("operation", line.operation.as_str())
+        .time("op_time", line.happened_at);
+    if earlier {
+        return shape.done();
+    }
+    shape
+        .unless_empty("operation_description", line.description.as_str())
+        .with("operation_result", line.succeeded)
         .done()
 }
 
