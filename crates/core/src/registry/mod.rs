@@ -33,6 +33,7 @@ pub use uploads::{
     Chunk, Owner, Session, append, cancel, count as count_uploads, finish, owner, start, status,
 };
 
-pub(crate) use links::unlink;
+pub(crate) use blobs::read_whole;
+pub(crate) use links::{link_needed, unlink};
 pub(crate) use lost::{declare_lost, find_again, keep_manifest, make_lost, mend_manifest};
 pub(crate) use removal::{Doomed, Removed, Watch, remove, watch};
