@@ -246,7 +246,6 @@ fn any_of(column: &str, mut values: Vec<Value>) -> Condition {
     Condition { sql: format!("{column} IN ({marks})"), values }
 }
 
-
 fn exact(kind: Kind, text: &str) -> Option<Value> {
     match kind {
         Kind::Text => Some(text.into()),
