@@ -102,6 +102,13 @@ pub async fn read_all(
     Ok(slices.concat())
 }
 
+/// All that a socket is given of `range`.
+async fn send_all(store: &dyn BlobStore, digest: &Digest, size: u64, range: Range<u64>) -> Result<Vec<u8>> {
+    let stream = store.send(digest, size, range).await?;
+    let slices: Vec<Bytes> = stream.try_collect().await.unwrap();
+    Ok(slices.concat())
+}
+
 /// A number that no earlier run on the same store has used.
 fn salt() -> u64 {
     use std::hash::{BuildHasher, RandomState};
@@ -165,12 +172,16 @@ impl Suite<'_> {
         for (index, &start) in edges.iter().enumerate() {
             for &end in edges.iter().skip(index) {
                 let range = start as u64..end as u64;
-                let found = read_all(self.store, &digest, size as u64, range).await.unwrap();
+                let found = read_all(self.store, &digest, size as u64, range.clone()).await.unwrap();
                 assert!(found == bytes[start..end], "bytes {start}..{end}");
+                let sent = send_all(self.store, &digest, size as u64, range).await.unwrap();
+                assert!(sent == bytes[start..end], "bytes {start}..{end} for a socket");
             }
         }
         for range in [0..size as u64 + 1, Range { start: 2, end: 1 }] {
-            let error = read_all(self.store, &digest, size as u64, range).await.unwrap_err();
+            let error = read_all(self.store, &digest, size as u64, range.clone()).await.unwrap_err();
+            assert_eq!(error.kind, Kind::Invalid);
+            let error = send_all(self.store, &digest, size as u64, range).await.unwrap_err();
             assert_eq!(error.kind, Kind::Invalid);
         }
         self.store.delete(&digest).await.unwrap();
@@ -180,7 +191,9 @@ impl Suite<'_> {
         let (bytes, digest) = self.content(5, 300_000);
         self.store.put(&digest, bytes).await.unwrap();
         for range in [0..10, 0..300_001] {
-            let error = read_all(self.store, &digest, 300_001, range).await.unwrap_err();
+            let error = read_all(self.store, &digest, 300_001, range.clone()).await.unwrap_err();
+            assert_eq!(error.kind, Kind::Corrupt);
+            let error = send_all(self.store, &digest, 300_001, range).await.unwrap_err();
             assert_eq!(error.kind, Kind::Corrupt);
         }
     }

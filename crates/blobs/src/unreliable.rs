@@ -22,13 +22,20 @@ use crate::upload::Upload;
 pub struct Unreliable<S> {
     inner: S,
     failures: u32,
+    /// The operation that never ends.
+    stuck: &'static str,
     tries: Mutex<HashMap<(&'static str, String), u32>>,
 }
 
 impl<S: BlobStore> Unreliable<S> {
     /// `inner`, whose every operation succeeds only after `failures` tries.
     pub fn new(inner: S, failures: u32) -> Self {
-        Self { inner, failures, tries: Mutex::default() }
+        Self { inner, failures, stuck: "", tries: Mutex::default() }
+    }
+
+    /// `inner`, of which one operation never ends, as on a network that swallows packets.
+    pub fn stuck(inner: S, operation: &'static str) -> Self {
+        Self { stuck: operation, ..Self::new(inner, 0) }
     }
 
     /// Which try of the operation this is, if it is one that fails.
@@ -39,7 +46,10 @@ impl<S: BlobStore> Unreliable<S> {
         (*count <= self.failures).then_some(*count)
     }
 
-    fn pass(&self, operation: &'static str, subject: &str) -> Result<()> {
+    async fn pass(&self, operation: &'static str, subject: &str) -> Result<()> {
+        if operation == self.stuck {
+            std::future::pending::<()>().await;
+        }
         match self.failing(operation, subject) {
             Some(_) => Err(Error::new(Kind::Unavailable, format!("{operation} {subject} fails on purpose"))),
             None => Ok(()),
@@ -50,27 +60,32 @@ impl<S: BlobStore> Unreliable<S> {
 #[async_trait]
 impl<S: BlobStore> BlobStore for Unreliable<S> {
     async fn size(&self, digest: &Digest) -> Result<Option<u64>> {
-        self.pass("size", digest.as_str())?;
+        self.pass("size", digest.as_str()).await?;
         self.inner.size(digest).await
     }
 
     async fn read(&self, digest: &Digest, size: u64, range: Range<u64>) -> Result<ByteStream> {
-        self.pass("read", digest.as_str())?;
+        self.pass("read", digest.as_str()).await?;
         self.inner.read(digest, size, range).await
     }
 
+    async fn send(&self, digest: &Digest, size: u64, range: Range<u64>) -> Result<ByteStream> {
+        self.pass("send", digest.as_str()).await?;
+        self.inner.send(digest, size, range).await
+    }
+
     async fn put(&self, digest: &Digest, bytes: Bytes) -> Result<()> {
-        self.pass("put", digest.as_str())?;
+        self.pass("put", digest.as_str()).await?;
         self.inner.put(digest, bytes).await
     }
 
     async fn delete(&self, digest: &Digest) -> Result<bool> {
-        self.pass("delete", digest.as_str())?;
+        self.pass("delete", digest.as_str()).await?;
         self.inner.delete(digest).await
     }
 
     async fn begin(&self, id: &str, algorithm: Algorithm) -> Result<Upload> {
-        self.pass("begin", id)?;
+        self.pass("begin", id).await?;
         self.inner.begin(id, algorithm).await
     }
 
@@ -95,22 +110,22 @@ impl<S: BlobStore> BlobStore for Unreliable<S> {
     }
 
     async fn abort(&self, id: &str) -> Result<()> {
-        self.pass("abort", id)?;
+        self.pass("abort", id).await?;
         self.inner.abort(id).await
     }
 
     async fn sweep(&self, older_than: Duration, known: &HashSet<String>) -> Result<u64> {
-        self.pass("sweep", "")?;
+        self.pass("sweep", "").await?;
         self.inner.sweep(older_than, known).await
     }
 
     async fn list(&self, algorithm: Algorithm, prefix: u8) -> Result<Vec<Stored>> {
-        self.pass("list", &format!("{algorithm}:{prefix:02x}"))?;
+        self.pass("list", &format!("{algorithm}:{prefix:02x}")).await?;
         self.inner.list(algorithm, prefix).await
     }
 
     async fn check(&self) -> Result<()> {
-        self.pass("check", "")?;
+        self.pass("check", "").await?;
         self.inner.check().await
     }
 
@@ -120,7 +135,7 @@ impl<S: BlobStore> BlobStore for Unreliable<S> {
     }
 
     async fn link(&self, digest: &Digest, lifetime: Duration) -> Result<Option<String>> {
-        self.pass("link", digest.as_str())?;
+        self.pass("link", digest.as_str()).await?;
         self.inner.link(digest, lifetime).await
     }
 }

@@ -44,6 +44,15 @@ pub async fn open(app: &App, _grant: &Grant<Pull>, blob: &Blob, range: Range<u64
     Ok(app.blobs.read(&blob.digest, blob.size, range).await?)
 }
 
+/// As [`open`], for a socket to which all bytes come as they are: nobody may look at them on the way
+/// ([`haven_blobs::BlobStore::send`]).
+///
+/// # Errors
+/// As [`open`].
+pub async fn send(app: &App, _grant: &Grant<Pull>, blob: &Blob, range: Range<u64>) -> Result<ByteStream> {
+    Ok(app.blobs.send(&blob.digest, blob.size, range).await?)
+}
+
 /// A URL of the storage under which the blob can be read for [`LINK_LIFETIME`], where there is such a thing.
 pub async fn link(app: &App, _grant: &Grant<Pull>, blob: &Blob) -> Option<String> {
     match app.blobs.link(&blob.digest, LINK_LIFETIME).await {

@@ -21,7 +21,9 @@ mod sweep;
 mod tests;
 mod uploads;
 
-pub use blobs::{Blob, delete as delete_blob, link as link_blob, open as open_blob, stat as stat_blob};
+pub use blobs::{
+    Blob, delete as delete_blob, link as link_blob, open as open_blob, send as send_blob, stat as stat_blob,
+};
 pub use catalog::{Listing, repositories, tags};
 pub use delete::delete as delete_manifest;
 pub use mount::mount;

@@ -2,6 +2,7 @@
 
 mod access;
 mod contract;
+mod ends;
 mod faults;
 mod fsck;
 mod hostile;
