@@ -20,6 +20,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod uploads;
+mod whole;
 
 pub use blobs::{
     Blob, delete as delete_blob, link as link_blob, open as open_blob, send as send_blob, stat as stat_blob,
@@ -34,6 +35,7 @@ pub use sweep::{Purge, purge_uploads};
 pub use uploads::{
     Chunk, Owner, Session, append, cancel, count as count_uploads, finish, owner, start, status,
 };
+pub use whole::push_blob;
 
 pub(crate) use links::unlink;
 pub(crate) use lost::{declare_lost, find_again, keep_manifest, make_lost, mend_manifest};

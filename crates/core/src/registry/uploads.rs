@@ -136,27 +136,36 @@ pub async fn finish(
 ) -> Result<u64> {
     let is_untouched = is_untouched(&find(app, grant, repository, id).await?, app.clock.now())?;
     let (id, project) = (id.to_owned(), grant.project.id);
-    in_task(app, move |app| async move {
-        let chunk = match if is_untouched { short::collect(chunk).await } else { Err(chunk) } {
-            Ok(bytes) => return short::finish(&app, project, &id, &digest, bytes).await,
-            Err(chunk) => chunk,
-        };
-        let mut claim = claim(&app, &id).await?;
-        match claim.finish(&app, project, &digest, chunk).await {
-            // Whatever was wrong with the content, the session cannot become the blob any more.
-            Err(error) if error.code == Code::DigestInvalid => {
-                app.db.execute(sql::DELETE_CLAIMED, params![id, claim.lease]).await?;
-                Err(error)
-            }
-            // Also when only the rows could not be written: the same request may then come again.
-            Err(error) => {
-                claim.save(&app).await?;
-                Err(error)
-            }
-            done => done,
+    in_task(app, move |app| async move { end(&app, project, &id, is_untouched, &digest, chunk).await }).await
+}
+
+/// Takes in the last bytes of a session and makes the blob of it.
+pub(super) async fn end(
+    app: &App,
+    project: i64,
+    id: &str,
+    is_untouched: bool,
+    digest: &Digest,
+    chunk: Chunk,
+) -> Result<u64> {
+    let chunk = match if is_untouched { short::collect(chunk).await } else { Err(chunk) } {
+        Ok(bytes) => return short::finish(app, project, id, digest, bytes).await,
+        Err(chunk) => chunk,
+    };
+    let mut claim = claim(app, id).await?;
+    match claim.finish(app, project, digest, chunk).await {
+        // Whatever was wrong with the content, the session cannot become the blob any more.
+        Err(error) if error.code == Code::DigestInvalid => {
+            app.db.execute(sql::DELETE_CLAIMED, params![id, claim.lease]).await?;
+            Err(error)
         }
-    })
-    .await
+        // Also when only the rows could not be written: the same request may then come again.
+        Err(error) => {
+            claim.save(app).await?;
+            Err(error)
+        }
+        done => done,
+    }
 }
 
 /// Ends a session and drops what it received, whoever opened it: the right to delete decides.
@@ -350,7 +359,7 @@ async fn renewing<T>(app: &App, id: &str, lease: &str, work: impl Future<Output 
 }
 
 /// Runs to its end even if the request that asked for it is dropped.
-async fn in_task<T, F>(app: &Arc<App>, work: impl FnOnce(Arc<App>) -> F) -> Result<T>
+pub(super) async fn in_task<T, F>(app: &Arc<App>, work: impl FnOnce(Arc<App>) -> F) -> Result<T>
 where
     T: Send + 'static,
     F: Future<Output = Result<T>> + Send + 'static,

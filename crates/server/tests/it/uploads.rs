@@ -758,6 +758,33 @@ async fn a_monolithic_upload_that_breaks_off_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_monolithic_upload_whose_client_has_gone_leaves_nothing() {
+    on_each_engine(async |app| {
+        let before = stored(&app).await;
+        for range in [Some("0-8"), Some("0-599999"), None] {
+            let admin = app.admin();
+            let (sender, body) = dripping();
+            sender.send(Ok(Bytes::from_static(b"hel"))).unwrap();
+            let path = format!("{UPLOADS}?digest={}", Digest::sha256(b"hello"));
+            let sending = tokio::spawn(async move {
+                let headers = range.map(|range| ("content-range", range));
+                admin.request(Method::POST, &path, headers.as_slice(), body).await
+            });
+            while count(&app, "upload").await == 0 {
+                tokio::task::yield_now().await;
+            }
+            sending.abort();
+            assert!(sending.await.unwrap_err().is_cancelled());
+            sender.send(Err(broken_off())).unwrap();
+            app.app.tasks.close();
+            app.app.tasks.wait().await;
+            assert_eq!(stored(&app).await, before, "nobody knows of the session");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_a_crash_left_in_storage_is_swept() {
     on_files(async |app| {
         let known = open(&app.admin(), UPLOADS).await;

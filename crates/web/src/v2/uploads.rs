@@ -30,21 +30,18 @@ impl Call {
             }
         }
         let digest = query.text("digest").map(|digest| digest.parse::<Digest>()).transpose()?;
-        let algorithm = digest.as_ref().map_or(Algorithm::Sha256, Digest::algorithm);
-        let session = registry::start(app, &grant, name, algorithm).await?;
         match digest {
             // Without a body the client goes on with PUT.
             Some(digest) if !body.is_end_stream() => {
                 let chunk = self.chunk(body)?;
-                let finished = registry::finish(app, &grant, name, &session.id, digest.clone(), chunk).await;
-                if finished.is_err() {
-                    // The client knows no session to go on with. One that is gone already is fine.
-                    let _ = registry::cancel(app, &grant, name, &session.id).await;
-                }
-                finished?;
+                registry::push_blob(app, &grant, name, digest.clone(), chunk).await?;
                 self.created(name, &digest)
             }
-            _ => self.accepted(StatusCode::ACCEPTED, name, &session),
+            digest => {
+                let algorithm = digest.as_ref().map_or(Algorithm::Sha256, Digest::algorithm);
+                let session = registry::start(app, &grant, name, algorithm).await?;
+                self.accepted(StatusCode::ACCEPTED, name, &session)
+            }
         }
     }
 
