@@ -3,7 +3,7 @@
 //! A row that says `lost` answers like none: a client that asks is told to send the blob, and the row counts again when
 //! it has come. Links and artifacts stay, so that a push heals them all.
 
-use super::removal::{Watch, watch};
+use super::removal::{Watch, in_time, watch};
 use super::sql;
 use crate::{Error, Result};
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use haven_oci::Digest;
 pub(crate) async fn declare_lost(db: &Db, blobs: &dyn BlobStore, digest: &Digest) -> Result<bool> {
     let mut tx = db.begin().await?;
     let known = tx.execute(sql::LOSE_BLOB, params![digest.as_str()]).await? > 0;
-    if !known || blobs.size(digest).await?.is_some() {
+    if !known || in_time(blobs.size(digest)).await?.is_some() {
         return Ok(false);
     }
     tx.commit().await?;

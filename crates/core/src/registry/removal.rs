@@ -16,6 +16,9 @@ use std::time::Duration;
 
 /// Longer than any push lies between placing bytes and writing their row.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 3600);
+/// So long storage may take while a transaction is open. Less than others wait for the one writer of SQLite, and far less
+/// than a transaction may stand idle before it is ended: after that pushes would go on while the bytes still go.
+const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(3) };
 
 /// The generation of a digest as somebody saw it.
 #[derive(Clone, Debug)]
@@ -125,13 +128,24 @@ pub(super) async fn remove_announced(
         Doomed::Damaged => tx.execute(sql::LOSE_BLOB, params![digest.as_str()]).await?,
     };
     if held > 0 {
-        blobs.delete(digest).await?;
+        in_time(blobs.delete(digest)).await?;
     }
     if held > 0 && why == Doomed::Orphaned {
         tx.execute(sql::DROP_HELD_BLOB, params![digest.as_str()]).await?;
     }
     tx.commit().await?;
     Ok(if held > 0 { Removed::Gone } else { Removed::Overtaken })
+}
+
+/// Asks storage for something while a transaction is open.
+///
+/// # Errors
+/// `Unavailable` when it takes too long; it may be done all the same.
+pub(super) async fn in_time<T>(work: impl Future<Output = haven_blobs::Result<T>>) -> Result<T> {
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(Error::new(Code::Unavailable, "the storage takes too long")),
+    }
 }
 
 /// Drops what is remembered of old removals.

@@ -4,7 +4,7 @@ use super::removal::{Doomed, Removed, remove, watch};
 use super::{declare_lost, find_again, keep_manifest, sql};
 use crate::Code;
 use bytes::Bytes;
-use haven_blobs::{BlobStore, Memory};
+use haven_blobs::{BlobStore, Memory, Unreliable};
 use haven_db::testing::{TestDb, engines, fresh};
 use haven_db::{Timestamp, Tx, params};
 use haven_oci::Digest;
@@ -175,5 +175,28 @@ async fn bytes_that_were_removed_since_are_not_found_again() {
         assert_eq!(place.remove(&place.watch().await, Doomed::Damaged).await, Removed::Gone);
         assert_eq!(find_again(&place.db, &seen, 10, NOW).await.unwrap_err().code, Code::Unavailable);
         assert_eq!(place.row().await, Some(true));
+    }
+}
+
+#[tokio::test]
+async fn storage_that_does_not_answer_holds_no_row_for_long() {
+    for place in places().await {
+        place.push().await;
+        for (stuck, why) in
+            [("delete", Doomed::Damaged), ("size", Doomed::Damaged), ("delete", Doomed::Orphaned)]
+        {
+            if why == Doomed::Orphaned {
+                place.db.execute("DELETE FROM blob", params![]).await.unwrap();
+            }
+            let storage = Unreliable::stuck(Memory::new(), stuck);
+            let seen = place.watch().await;
+            let failed = match stuck {
+                "size" => declare_lost(&place.db, &storage, &place.digest).await.unwrap_err(),
+                _ => remove(&place.db, &storage, &seen, why, NOW).await.unwrap_err(),
+            };
+            assert_eq!(failed.code, Code::Unavailable);
+            assert_eq!(place.row().await, (why == Doomed::Damaged).then_some(false), "as it was");
+            place.push().await;
+        }
     }
 }
