@@ -54,6 +54,9 @@ pub struct PostgresOptions {
     pub url: String,
     /// The size of the connection pool.
     pub max_connections: usize,
+    /// A connection that is older is replaced by a new one before it is used again; `None` keeps it. So after the address of
+    /// a server has come to mean another one, everybody is there after a while.
+    pub lifetime: Option<Duration>,
     /// How long to wait for a connection before [`Kind::Unavailable`](crate::Kind::Unavailable).
     pub connect_timeout: Duration,
     /// The server stops a statement that runs longer. Where it does not even do that, because it is stopped itself or
@@ -71,6 +74,7 @@ impl PostgresOptions {
         Self {
             url: url.into(),
             max_connections: 20,
+            lifetime: None,
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_secs(10),

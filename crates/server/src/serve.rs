@@ -119,9 +119,9 @@ fn settings(config: &Config) -> Result<Configured, Failure> {
 pub(crate) fn database(wanted: &Database) -> haven_db::Options {
     match wanted {
         Database::Sqlite { path } => haven_db::Options::Sqlite(SqliteOptions::new(path)),
-        Database::Postgres { url, max_connections, .. } => {
+        Database::Postgres { url, max_connections, connection_lifetime } => {
             let mut options = PostgresOptions::new(url.expose());
-            options.max_connections = *max_connections;
+            (options.max_connections, options.lifetime) = (*max_connections, *connection_lifetime);
             haven_db::Options::Postgres(options)
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::{Config, NoTls};
 
 use super::tls::{Mode, Tls};
@@ -34,7 +34,13 @@ pub(super) fn pool(options: &PostgresOptions) -> Result<Pool> {
         Mode::Disable => Manager::from_config(config, NoTls, manager),
         _ => Manager::from_config(config, tls.connector()?, manager),
     };
+    let lifetime = options.lifetime;
+    let young = Hook::sync_fn(move |_, metrics| match lifetime {
+        Some(lifetime) if metrics.age() > lifetime => Err(HookError::message("the connection is old")),
+        _ => Ok(()),
+    });
     Pool::builder(manager)
+        .pre_recycle(young)
         .max_size(options.max_connections.max(1))
         .wait_timeout(Some(options.connect_timeout))
         .create_timeout(Some(options.connect_timeout))

@@ -9,6 +9,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use deadpool_postgres::{Client, Pool};
+use tokio::runtime::Handle;
 use tokio_postgres::types::ToSql;
 
 use crate::{Answer, Error, Kind, PostgresOptions, Result, Row, Value};
@@ -64,7 +65,7 @@ impl Postgres {
 
     async fn connection(&self) -> Result<Connection> {
         let client = self.pool.get().await.map_err(unreachable)?;
-        Ok(Connection { client: Some(client), patience: self.patience })
+        Ok(Connection { client: Some(client), is_asked: false, patience: self.patience })
     }
 
     /// A new connection for one that is gone. Those that idle in the pool have most likely gone with it.
@@ -78,18 +79,24 @@ impl Postgres {
 /// A connection on loan from the pool, and how long its server may be silent. Without a client it is over.
 struct Connection {
     client: Option<Client>,
+    /// Whether a statement is on its way, or its answer.
+    is_asked: bool,
     patience: Duration,
 }
 
 impl Connection {
     async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Answer> {
+        self.is_asked = true;
         let answer = tokio::time::timeout(self.patience, run(self.client()?, sql, params)).await;
+        self.is_asked = false;
         answer.unwrap_or_else(|_| Err(self.silent().running(sql)))
     }
 
     /// Begins or ends a transaction.
     async fn control(&mut self, sql: &str) -> Result<()> {
+        self.is_asked = true;
         let done = tokio::time::timeout(self.patience, self.batch(sql)).await;
+        self.is_asked = false;
         done.unwrap_or_else(|_| Err(self.silent().running(sql)))
     }
 
@@ -117,6 +124,20 @@ impl Connection {
     /// Whether the server ended this connection, so that another one may do better at once.
     fn ended(&self, error: &Error) -> bool {
         error.kind == Kind::Unavailable && self.client.is_some()
+    }
+}
+
+impl Drop for Connection {
+    /// Whoever gave up in the middle of a statement has not ended it: the server works on. Only when it is through may
+    /// somebody else have the connection, who would wait for it otherwise.
+    fn drop(&mut self) {
+        let client = self.client.take().filter(|_| self.is_asked);
+        if let (Some(client), Ok(runtime)) = (client, Handle::try_current()) {
+            runtime.spawn(async move {
+                // Answered in turn, whatever the answer is.
+                let _ = client.batch_execute("").await;
+            });
+        }
     }
 }
 
@@ -150,7 +171,7 @@ impl PostgresTx {
 
     /// The connection, with nothing left to roll back.
     fn over(&mut self) -> Connection {
-        Connection { client: self.0.client.take(), patience: self.0.patience }
+        Connection { client: self.0.client.take(), is_asked: false, patience: self.0.patience }
     }
 }
 

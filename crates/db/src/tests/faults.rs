@@ -116,3 +116,39 @@ async fn a_server_that_falls_silent_is_given_up_and_found_again() {
     far.execute(ADD, params![1]).await.unwrap();
     assert!((2..=4).contains(&count(&far).await), "what was not answered may have happened or not");
 }
+
+#[tokio::test]
+async fn a_connection_is_replaced_when_it_is_old() {
+    let Some(db) = testing::empty(Engine::Postgres).await else { return };
+    let Options::Postgres(options) = db.options() else { unreachable!() };
+    for (lifetime, same) in
+        [(None, true), (Some(Duration::from_secs(60)), true), (Some(Duration::ZERO), false)]
+    {
+        let one = PostgresOptions { max_connections: 1, lifetime, ..options.clone() };
+        let db = Db::open(Options::Postgres(one)).await.unwrap();
+        let server = async || -> i64 {
+            db.query_one("SELECT CAST(pg_backend_pid() AS BIGINT)", &[]).await.unwrap().get(0).unwrap()
+        };
+        assert_eq!(server().await == server().await, same, "{lifetime:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_statement_that_was_given_up() {
+    let Some(db) = testing::empty(Engine::Postgres).await else { return };
+    counters(&db).await;
+    let Options::Postgres(options) = db.options() else { unreachable!() };
+    let db = Db::open(Options::Postgres(PostgresOptions { max_connections: 2, ..options })).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    tx.execute(ADD, params![1]).await.unwrap();
+    let slow = tx.query("SELECT 1 FROM pg_sleep(2)", &[]);
+    assert!(tokio::time::timeout(SHORT, slow).await.is_err());
+    drop(tx);
+    let started = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(count(&db).await, 0);
+    }
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    let (one, two) = tokio::join!(add(&db), add(&db));
+    assert_eq!((one.unwrap(), two.unwrap(), count(&db).await), (1, 1, 2), "and what it had begun is undone");
+}
