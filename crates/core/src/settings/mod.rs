@@ -18,7 +18,7 @@ use crate::access::{SystemGrant, permissions::Administer};
 use crate::{App, Code, Error, Result};
 use haven_db::{Row, params};
 use moka::sync::Cache;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -38,6 +38,8 @@ pub struct Configured {
 pub(crate) struct Settings {
     configured: Configured,
     recent: Cache<(), Arc<Values>>,
+    /// How often this process has changed them: what was read before a change is not remembered after it.
+    changes: Mutex<u64>,
 }
 
 impl Settings {
@@ -50,7 +52,24 @@ impl Settings {
             change::agree(&values)?;
         }
         let recent = Cache::builder().max_capacity(1).time_to_live(Duration::from_secs(3)).build();
-        Ok(Self { configured, recent })
+        Ok(Self { configured, recent, changes: Mutex::default() })
+    }
+
+    fn changes(&self) -> MutexGuard<'_, u64> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, values: &Arc<Values>, changes: u64) {
+        let now = self.changes();
+        if *now == changes {
+            self.recent.insert((), Arc::clone(values));
+        }
+    }
+
+    fn forget(&self) {
+        let mut changes = self.changes();
+        *changes += 1;
+        self.recent.invalidate_all();
     }
 }
 
@@ -82,11 +101,12 @@ pub async fn get(app: &App) -> Result<Arc<Values>> {
     if let Some(values) = app.settings.recent.get(&()) {
         return Ok(values);
     }
+    let changes = *app.settings.changes();
     let rows = app.db.query(sql::ALL, params![]).await?;
     let mut values = from_rows(app, &rows)?;
     overlay(&mut values, &app.settings.configured)?;
     let values = Arc::new(values);
-    app.settings.recent.insert((), Arc::clone(&values));
+    app.settings.remember(&values, changes);
     Ok(values)
 }
 
@@ -133,7 +153,7 @@ pub async fn set(app: &App, _grant: &SystemGrant<Administer>, change: Change) ->
         ));
     }
     tx.commit().await?;
-    app.settings.recent.invalidate_all();
+    app.settings.forget();
     Ok(())
 }
 

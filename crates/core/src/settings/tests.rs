@@ -88,3 +88,16 @@ fn the_configuration_may_say_more_than_the_api() {
     assert!(Change::overwrite(map(json!({ "token_expiration": 0 }))).is_err());
     assert!(read(json!({ "pull_count_update_disable": true })).unwrap().is_empty(), "not over the API");
 }
+
+#[test]
+fn what_was_read_before_a_change_is_not_remembered_after_it() {
+    let settings = Settings::new(Configured::default()).unwrap();
+    let (values, before) = (Arc::new(Values::default()), *settings.changes());
+    settings.remember(&values, before);
+    assert!(settings.recent.get(&()).is_some());
+    settings.forget();
+    settings.remember(&values, before);
+    assert!(settings.recent.get(&()).is_none());
+    settings.remember(&values, *settings.changes());
+    assert!(settings.recent.get(&()).is_some());
+}
