@@ -7,7 +7,7 @@ use crate::projects::Project;
 use crate::{Code, Error};
 use haven_db::Timestamp;
 
-/// Tokens may be this much older than the project they are for, so that clocks of replicas may differ.
+/// Tokens that do not say which project they are for may be this much older than it, so that clocks of replicas may differ.
 const LEEWAY_SECONDS: i64 = 60;
 
 /// The identity behind a request.
@@ -61,6 +61,8 @@ pub struct TokenCaller {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenAccess {
     pub project: String,
+    /// Which of the projects that had this name, one after the other; tokens of older versions do not say so.
+    pub project_id: Option<i64>,
     pub actions: Vec<String>,
 }
 
@@ -121,8 +123,7 @@ impl TokenCaller {
 
     /// As `may`, whatever the token's age.
     pub(crate) fn covers(&self, project: &Project, resource: Resource, action: Action) -> bool {
-        let recreated = self.issued_at.as_secs() + LEEWAY_SECONDS < project.created_at.as_secs();
-        if recreated || resource != Resource::Repository {
+        if resource != Resource::Repository {
             return false;
         }
         // The last entry of a project counts.
@@ -130,6 +131,13 @@ impl TokenCaller {
         else {
             return false;
         };
+        let is_another = match entry.project_id {
+            Some(id) => id != project.id,
+            None => self.issued_at.as_secs() + LEEWAY_SECONDS < project.created_at.as_secs(),
+        };
+        if is_another {
+            return false;
+        }
         entry.actions.iter().any(|granted| match granted.as_str() {
             "*" => matches!(action, Action::Pull | Action::Push | Action::Delete),
             granted => granted == action.as_str(),

@@ -28,6 +28,7 @@ fn token(actions: &[&str], expired: bool) -> TokenCaller {
         catalog: false,
         access: vec![TokenAccess {
             project: "team".into(),
+            project_id: None,
             actions: actions.iter().map(|action| (*action).to_owned()).collect(),
         }],
     }
@@ -68,6 +69,13 @@ fn a_token_covers_its_project_only_and_only_in_time() {
     assert!(!may(&token(&["pull"], true), &team, Action::Pull), "expired");
     assert!(may(&token(&["pull"], false), &project("team", 1_060), Action::Pull), "within the leeway");
     assert!(!may(&token(&["pull"], false), &project("team", 1_061), Action::Pull), "recreated since");
+    let numbered = |id| {
+        let mut token = token(&["pull"], false);
+        token.access[0].project_id = Some(id);
+        token
+    };
+    assert!(may(&numbered(7), &project("team", 1_061), Action::Pull), "the same, whatever the clocks say");
+    assert!(!may(&numbered(8), &team, Action::Pull), "another of the same name");
     assert!(!token(&["*"], false).may(&team, Resource::Artifact, Action::Read), "no rights outside /v2");
 }
 

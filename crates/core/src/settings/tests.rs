@@ -1,7 +1,8 @@
 //! Settings against the rules of their shapes.
 
-use super::{Change, ITEMS, Shape, Values};
+use super::{Change, Configured, ITEMS, Settings, Shape, Values};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 fn read(change: Value) -> Result<Vec<(&'static str, String)>, String> {
     let change: Change = serde_json::from_value(change).map_err(|error| error.to_string())?;

@@ -24,5 +24,8 @@ pub(super) struct Access {
     #[serde(rename = "type")]
     pub(super) kind: String,
     pub(super) name: String,
+    /// The number of a repository's project: one that is made later under the same name is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) project_id: Option<i64>,
     pub(super) actions: Vec<String>,
 }

@@ -70,8 +70,8 @@ pub async fn issue(app: &App, caller: &Caller, scopes: &[Scope]) -> Result<Issue
     let mut known = HashMap::new();
     let mut newest = Timestamp(0);
     for scope in scopes {
-        let actions = allowed(app, caller, scope, &mut known, &mut newest).await?;
-        granted.push(Access { kind: scope.kind.clone(), name: scope.name.clone(), actions });
+        let Allowed { project_id, actions } = allowed(app, caller, scope, &mut known, &mut newest).await?;
+        granted.push(Access { kind: scope.kind.clone(), name: scope.name.clone(), project_id, actions });
     }
     let access = (!granted.is_empty()).then_some(granted);
     let wanted = Wanted { subject: caller.actor(), lifetime, newest, access };
@@ -144,37 +144,47 @@ impl Tokens {
     }
 }
 
+/// What the caller may do, and in which project.
+#[derive(Clone, Default)]
+struct Allowed {
+    project_id: Option<i64>,
+    actions: Vec<String>,
+}
+
 /// What the caller may do of a scope. Rights are by project, so each project is looked at once; `newest` becomes the time
 /// when the last of them was made, if that is later.
 async fn allowed(
     app: &App,
     caller: &Caller,
     scope: &Scope,
-    known: &mut HashMap<ProjectName, Vec<String>>,
+    known: &mut HashMap<ProjectName, Allowed>,
     newest: &mut Timestamp,
-) -> Result<Vec<String>> {
+) -> Result<Allowed> {
+    let mut allowed = Allowed::default();
     match scope.kind.as_str() {
         "repository" => {}
         "registry"
             if scope.name == "catalog" && may_system(caller, SystemResource::Catalog, Action::Read) =>
         {
-            return Ok(scope.actions.clone());
+            allowed.actions.clone_from(&scope.actions);
+            return Ok(allowed);
         }
-        _ => return Ok(Vec::new()),
+        _ => return Ok(allowed),
     }
-    let Some((project, _)) = scope.name.split_once('/') else { return Ok(Vec::new()) };
-    let Ok(name) = project.parse::<ProjectName>() else { return Ok(Vec::new()) };
-    if let Some(actions) = known.get(&name) {
-        return Ok(actions.clone());
+    let Some((project, _)) = scope.name.split_once('/') else { return Ok(allowed) };
+    let Ok(name) = project.parse::<ProjectName>() else { return Ok(allowed) };
+    if let Some(known) = known.get(&name) {
+        return Ok(known.clone());
     }
-    let mut actions = Vec::new();
     if let Some(project) = projects::by_name(app, &name).await? {
         *newest = project.created_at.max(*newest);
         let standing = Standing::of(app, caller, &project).await?;
         let asked = [Action::Pull, Action::Push, Action::Delete, Action::ScannerPull];
         let granted = asked.into_iter().filter(|action| standing.may(Resource::Repository, *action));
-        actions = granted.map(|action| action.as_str().to_owned()).collect();
+        allowed.actions = granted.map(|action| action.as_str().to_owned()).collect();
+        // Whether there is a project is not told to those who may do nothing there.
+        allowed.project_id = (!allowed.actions.is_empty()).then_some(project.id);
     }
-    known.insert(name, actions.clone());
-    Ok(actions)
+    known.insert(name, allowed.clone());
+    Ok(allowed)
 }

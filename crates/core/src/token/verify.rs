@@ -83,7 +83,7 @@ impl From<Claims> for Known {
         let repositories = entries.into_iter().filter(|entry| entry.kind == "repository");
         let access = repositories.filter_map(|entry| {
             let project = entry.name.split_once('/')?.0.to_owned();
-            Some(TokenAccess { project, actions: entry.actions })
+            Some(TokenAccess { project, project_id: entry.project_id, actions: entry.actions })
         });
         Self {
             not_before: claims.nbf,
