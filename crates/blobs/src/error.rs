@@ -93,7 +93,7 @@ impl Error {
 }
 
 /// A full disk and a vanished file need different answers; all else is the storage being out of order.
-fn kind_of(error: &io::Error) -> Kind {
+pub(crate) fn kind_of(error: &io::Error) -> Kind {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Kind::Full,
         io::ErrorKind::NotFound => Kind::NotFound,

@@ -3,15 +3,17 @@
 //! The tree is that of the distribution registry, so that a volume can be taken over from one:
 //! `docker/registry/v2/blobs/<algorithm>/<2 hex>/<hex>/data`. Ours alone is `docker/registry/v2/uploads/<id>/data`.
 
+use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use haven_oci::{Algorithm, Digest};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, kind_of};
 use crate::store::Space;
 use crate::upload::check_id;
 
@@ -25,20 +27,47 @@ pub(super) const TEMPORARY: &str = "tmp";
 pub(super) struct Layout {
     blobs: PathBuf,
     pub(super) uploads: PathBuf,
+    shelves: Arc<Shelves>,
+}
+
+/// The shelves of which this process knows that they are on the disk: nobody takes one away.
+#[derive(Debug, Default)]
+struct Shelves(Mutex<HashSet<PathBuf>>);
+
+impl Shelves {
+    fn know(&self, shelf: &Path) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(shelf)
+    }
+
+    fn learn(&self, shelf: &Path) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(shelf.to_owned());
+    }
 }
 
 impl Layout {
+    /// The tree under `root`, whether or not it is there.
+    pub(super) fn at(root: &Path) -> Self {
+        let base = root.join("docker/registry/v2");
+        Self { blobs: base.join("blobs"), uploads: base.join("uploads"), shelves: Arc::default() }
+    }
+
     /// Finds or makes the tree under `root` and makes sure that it can be used.
     pub(super) fn open(root: &Path) -> Result<Self> {
-        let base = root.join("docker/registry/v2");
-        let layout = Self { blobs: base.join("blobs"), uploads: base.join("uploads") };
+        let layout = Self::at(root);
         let context = || format!("blob folder {} cannot be used", root.display());
         for directory in [&layout.blobs, &layout.uploads] {
             let mut builder = DirBuilder::new();
             builder.recursive(true).mode(DIRECTORY_MODE);
             builder.create(directory).map_err(|error| unusable(&context(), error))?;
         }
-        layout.probe().map_err(|error| unusable(&context(), error))?;
+        match layout.probe() {
+            Ok(_) => {}
+            // What is there can be pulled, and when there is room again, pushes go on without a restart.
+            Err(error) if kind_of(&error) == Kind::Full => {
+                tracing::warn!(error = %error, folder = %root.display(), "the blob folder has no room left");
+            }
+            Err(error) => return Err(unusable(&context(), error)),
+        }
         let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev());
         let devices = (device(&layout.blobs), device(&layout.uploads));
         match devices {
@@ -135,18 +164,31 @@ impl Layout {
     /// A blob that is already there in full length stays, and `from` is left where it is.
     pub(super) fn place(&self, from: &Path, size: u64, digest: &Digest) -> Result<()> {
         let directories = self.directories(digest);
+        let [algorithm, shelf, directory] = &directories;
+        let mut is_known = self.shelves.know(shelf);
         if self.size(digest)? != Some(size) {
             let placed = retry_while_missing(|| {
-                for directory in &directories {
-                    create_directory(directory)?;
+                match create_directory(directory) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        is_known = false;
+                        directories.iter().try_for_each(|directory| create_directory(directory))?;
+                    }
+                    created => created?,
                 }
-                fs::rename(from, directories[2].join("data"))
+                fs::rename(from, directory.join("data"))
             });
             placed.map_err(|error| Error::io(format!("place blob {digest}"), error))?;
         }
+        let sync = |directory: &Path| {
+            sync_directory(directory).map_err(|error| Error::io(format!("sync blob {digest}"), error))
+        };
         // Also for a blob that was here before: who put it may not have got as far as this.
-        for directory in directories.iter().rev() {
-            sync_directory(directory).map_err(|error| Error::io(format!("sync blob {digest}"), error))?;
+        sync(directory)?;
+        sync(shelf)?;
+        if !is_known {
+            sync(algorithm)?;
+            sync(&self.blobs)?;
+            self.shelves.learn(shelf);
         }
         Ok(())
     }

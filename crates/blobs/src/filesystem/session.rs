@@ -19,16 +19,23 @@ const LOCK_PAUSE: Duration = Duration::from_millis(25);
 const LOCK_TRIES: u32 = 200;
 const HASH_BUFFER: usize = 1 << 20;
 
+/// The file of an upload, for its owner alone.
+pub(super) struct Opened {
+    pub(super) file: File,
+    /// Whether bytes that nobody acknowledged were cut off, so that the file is not on the disk as it is.
+    pub(super) is_cut: bool,
+}
+
 /// Opens the file of an upload for its owner alone, cut to what was acknowledged.
 ///
 /// A request that was dropped may have a write under way on another thread. It holds the lock until it is done, so it
 /// can neither land in the middle of what comes next nor in a committed blob.
-pub(super) async fn open(layout: &Layout, upload: &Upload) -> Result<File> {
+pub(super) async fn open(layout: &Layout, upload: &Upload) -> Result<Opened> {
     let path = layout.upload(&upload.id)?.join("data");
     for _ in 0..LOCK_TRIES {
         let (path, id, size) = (path.clone(), upload.id.clone(), upload.size);
         match blocking(move || try_open(&path, &id, size)).await? {
-            Some(file) => return Ok(file),
+            Some(opened) => return Ok(opened),
             None => tokio::time::sleep(LOCK_PAUSE).await,
         }
     }
@@ -36,7 +43,7 @@ pub(super) async fn open(layout: &Layout, upload: &Upload) -> Result<File> {
 }
 
 /// `None` while somebody else is at it.
-fn try_open(path: &Path, id: &str, size: u64) -> Result<Option<File>> {
+fn try_open(path: &Path, id: &str, size: u64) -> Result<Option<Opened>> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => Error::no_upload(id),
         _ => Error::io(format!("open upload {id}"), error),
@@ -55,10 +62,11 @@ fn try_open(path: &Path, id: &str, size: u64) -> Result<Option<File>> {
     if ours.len() < size {
         return Err(Error::upload_shorter(id, ours.len(), size));
     }
-    if ours.len() > size {
+    let is_cut = ours.len() > size;
+    if is_cut {
         file.set_len(size).map_err(failed)?;
     }
-    Ok(Some(file))
+    Ok(Some(Opened { file, is_cut }))
 }
 
 /// Some network file systems have no locks; one process on such a volume does well enough without.

@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt, stream};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -35,10 +35,17 @@ const FLUSH_EVERY: u64 = 64 << 20;
 pub(super) async fn append(
     layout: &Layout,
     upload: &mut Upload,
-    body: ByteStream,
+    mut body: ByteStream,
     limit: Option<u64>,
 ) -> Result<u64> {
-    let file = Arc::new(session::open(layout, upload).await?);
+    // The last request of a push brings no bytes as a rule, and then there is nothing to be done. But to wait for the first
+    // byte before the file is ours would be to leave it to others meanwhile.
+    let first = match body.next().now_or_never() {
+        Some(None) => return Ok(upload.size),
+        first => first.flatten(),
+    };
+    let body = stream::iter(first).chain(body).boxed();
+    let file = Arc::new(session::open(layout, upload).await?.file);
     let mut intake = Intake::new(Arc::clone(&file), upload);
     let outcome = intake.run(body, limit).await;
     intake.drain().await;

@@ -236,15 +236,11 @@ struct Claim {
 async fn claim(app: &App, id: &str) -> Result<Claim> {
     let lease = uuid::Uuid::new_v4().simple().to_string();
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    let claimed = tx
-        .query_opt(sql::CLAIM_UPLOAD, params![id, lease.as_str(), now + LEASE, now, now + LEASE + SKEW])
-        .await?;
-    let Some(row) = claimed else {
-        tx.query_opt(sql::UPLOAD, params![id]).await?.ok_or_else(unknown)?;
+    let claimed = params![id, lease.as_str(), now + LEASE, now, now + LEASE + SKEW];
+    let Some(row) = app.db.query_opt(sql::CLAIM_UPLOAD, claimed).await? else {
+        app.db.query_opt(sql::UPLOAD, params![id]).await?.ok_or_else(unknown)?;
         return Err(busy());
     };
-    tx.commit().await?;
     let state: Vec<u8> = row.get(0)?;
     Ok(Claim { id: id.to_owned(), lease, upload: Upload::from_bytes(&state)? })
 }
