@@ -21,7 +21,11 @@ impl Filesystem {
         blocking(move || {
             for name in &old {
                 match Path::new(name).extension() {
-                    Some(_) => fs::remove_file(layout.uploads.join(name)).map_err(failed)?,
+                    Some(_) => match fs::remove_file(layout.uploads.join(name)) {
+                        // Another process may sweep at the same time.
+                        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+                        _ => {}
+                    },
                     None => layout.remove_upload(name)?,
                 }
             }
