@@ -4,6 +4,7 @@ use crate::cli::{Common, Failure, block_on, complain, say};
 use crate::serve;
 use crate::storage;
 use clap::Args;
+use haven_blobs::Filesystem;
 use haven_core::fsck::{self, Event, Finding, Installation, Progress, Repair, Stage, Summary};
 use haven_db::{Clock, Db};
 use haven_server::config::{Config, Database, Storage, duration};
@@ -11,6 +12,7 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, Progres
 use serde_json::json;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Something is wrong.
@@ -76,13 +78,13 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
 }
 
 async fn check(config: &Config, options: fsck::Options, output: &mut Output) -> Result<Summary, Failure> {
-    let on = open(config).await?;
+    let on = open(config, options.repair).await?;
     let mut listener = |event: Event<'_>| output.hear(&event);
     Ok(fsck::check(&on, &options, &mut listener).await?)
 }
 
-/// Database and storage as they are: nothing is made and no schema is changed.
-async fn open(config: &Config) -> Result<Installation, Failure> {
+/// Database and storage as they are: no schema is changed, and unless there is something to mend, nothing is made.
+async fn open(config: &Config, repair: bool) -> Result<Installation, Failure> {
     if let Database::Sqlite { path } = &config.database
         && !path.is_file()
     {
@@ -99,7 +101,12 @@ async fn open(config: &Config) -> Result<Installation, Failure> {
     }
     let db = Db::open(database).await?;
     db.expect_schema().await?;
-    Ok(Installation { db, blobs: storage::look_at(&config.storage)?, clock: Clock::system() })
+    let blobs = match &config.storage {
+        // What is brought back needs the folders that a backup may lack.
+        Storage::Filesystem { root } if repair => Arc::new(Filesystem::open(root)?),
+        storage => storage::look_at(storage)?,
+    };
+    Ok(Installation { db, blobs, clock: Clock::system() })
 }
 
 /// Where it all goes: findings to standard output, progress to standard error.

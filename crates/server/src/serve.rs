@@ -6,7 +6,7 @@ use haven_core::registry::{self, Purge};
 use haven_core::settings::{Change, Configured, Values};
 use haven_core::{App, identity, quota};
 use haven_db::{Clock, Db, PostgresOptions, SqliteOptions};
-use haven_server::config::{Config, Database, UploadPurging};
+use haven_server::config::{Config, Database, Storage, UploadPurging};
 use haven_server::listen::{self, Listener};
 use haven_server::telemetry;
 use haven_web::conn::Network;
@@ -36,7 +36,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     }
     handles::raise(config.limits.connections.max_connections);
     let stop = stop_on_signal()?;
-    let app = Arc::new(app(&config).await?);
+    let app = Arc::new(app(&config, storage::open).await?);
     first_start(&app, &config).await?;
     let metrics = Metrics::new(VERSION);
     let mut listeners = listen::open(&config.listen, config.tls.as_ref()).await?;
@@ -83,13 +83,16 @@ fn ca_certificate(path: &Path) -> Result<axum::body::Bytes, Failure> {
     Ok(pem.into())
 }
 
-/// The application on its database and storage, with the schema up to date.
-pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
+/// The application on its database, with the schema up to date, and on its storage as `open` opens it.
+pub(crate) async fn app(
+    config: &Config,
+    open: impl AsyncFnOnce(&Storage) -> Result<storage::Opened, Failure>,
+) -> Result<App, Failure> {
     secrets::make_folder(&config.data_dir)?;
     let secret_key = secrets::secret_key(&config.data_dir)?;
     let db = Db::open(database(&config.database)).await?;
     db.migrate().await?;
-    let (blobs, storage_name) = storage::open(&config.storage).await?;
+    let (blobs, storage_name) = open(&config.storage).await?;
     let options = haven_core::Options {
         db,
         blobs,

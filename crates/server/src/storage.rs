@@ -11,8 +11,11 @@ use haven_server::config::Storage;
 /// How long the start waits for a bucket to show that it can be used.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Opens the storage to serve from it; also says what Harbor calls it.
-pub(crate) async fn open(wanted: &Storage) -> Result<(Arc<dyn BlobStore>, &'static str), Failure> {
+/// Storage, and what Harbor calls its kind.
+pub(crate) type Opened = (Arc<dyn BlobStore>, &'static str);
+
+/// Opens the storage to serve from it.
+pub(crate) async fn open(wanted: &Storage) -> Result<Opened, Failure> {
     match wanted {
         Storage::Filesystem { root } => Ok((Arc::new(Filesystem::open(root)?), "filesystem")),
         Storage::Bucket(options) => {
@@ -23,10 +26,10 @@ pub(crate) async fn open(wanted: &Storage) -> Result<(Arc<dyn BlobStore>, &'stat
     }
 }
 
-/// The storage as it is; into a bucket nothing is written.
+/// The storage as it is: nothing is written into it, and it need not be writable.
 pub(crate) fn look_at(wanted: &Storage) -> Result<Arc<dyn BlobStore>, Failure> {
     match wanted {
-        Storage::Filesystem { root } => Ok(Arc::new(Filesystem::open(root)?)),
+        Storage::Filesystem { root } => Ok(Arc::new(Filesystem::look_at(root))),
         Storage::Bucket(options) => Ok(Arc::new(ObjectStorage::open(options)?)),
     }
 }

@@ -66,7 +66,7 @@ async fn told(
         Err(error) if error.kind == Kind::NotFound => damage::missing(check, row).await?,
         Err(error) => {
             // Storage that does not answer at all is not the fault of this blob.
-            check.on.blobs.check().await?;
+            check.on.blobs.size(&row.digest).await?;
             damage::unreadable(check, row, &error).await?;
         }
     }

@@ -443,6 +443,11 @@ async fn the_program_makes_nothing_that_is_not_there() {
             assert!(String::from_utf8(output.stderr).unwrap().contains("there is no "));
             assert!(!nowhere.exists());
         }
+        let bare = app.folder().join("bare");
+        fs::create_dir(&bare).unwrap();
+        let output = program(&url(&app), &bare, &["--deep"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(fs::read_dir(&bare).unwrap().count(), 0, "it only looks");
         app.db().execute("UPDATE schema_migration SET version = 99 WHERE version = 2", &[]).await.unwrap();
         let output = program(&url(&app), app.folder(), &[]);
         assert_eq!(output.status.code(), Some(2), "{output:?}");
