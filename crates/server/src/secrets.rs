@@ -1,7 +1,7 @@
 //! Files of the data folder that only the owner may read.
 
 use crate::cli::Failure;
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -24,14 +24,25 @@ pub(crate) fn make_folder(dir: &Path) -> Result<(), Failure> {
 /// The installation's secret key: 64 hexadecimal digits in a file, made by the first start.
 pub(crate) fn secret_key(dir: &Path) -> Result<[u8; 32], Failure> {
     let path = dir.join(SECRET_KEY);
-    let mut made = [0; 32];
-    getrandom::fill(&mut made).map_err(|error| format!("no random bytes: {error}"))?;
-    let hex: String = made.iter().map(|byte| format!("{byte:02x}")).collect();
-    match write_new(&path, &hex) {
-        Ok(()) => Ok(made),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => read_key(&path),
-        Err(error) => Err(format!("{} cannot be written: {error}", path.display()).into()),
+    // The folder need not be writable, or have room left, once the key is there.
+    if !path.try_exists()? {
+        match write_new(&path, &random::<32>()?) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                return Err(format!("{} cannot be written: {error}", path.display()).into());
+            }
+            _ => {}
+        }
     }
+    // Also the one that was just made: what counts is what the next start will find.
+    read_key(&path)
+}
+
+/// Random bytes, as hexadecimal digits.
+fn random<const BYTES: usize>() -> Result<String, std::io::Error> {
+    let mut random = [0; BYTES];
+    getrandom::fill(&mut random)
+        .map_err(|error| std::io::Error::other(format!("no random bytes: {error}")))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn read_key(path: &Path) -> Result<[u8; 32], Failure> {
@@ -57,17 +68,22 @@ pub(crate) fn keep_password(dir: &Path, password: &str) -> Result<String, Failur
     Ok(path.display().to_string())
 }
 
-/// Writes a file of mode 0600 that must not exist yet, safe against a crash in between.
+/// Writes a file of mode 0600 that must not exist yet, safe against a crash in between and against others who do the
+/// same. When this returns, it is there after a loss of power, too.
 fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
-    let draft = path.with_extension(format!("{}.tmp", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.write_all(text.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
+    // Not by the number of the process: in containers that share a folder all have the same one.
+    let draft = path.with_extension(format!("{}.tmp", random::<8>()?));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n"));
     // A link fails where the file exists already, so of two first starts one wins and both read its key.
-    let linked = fs::hard_link(&draft, path);
+    let linked = written.and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&draft, path));
     fs::remove_file(&draft)?;
-    linked
+    linked?;
+    match File::open(path.parent().unwrap_or(path))?.sync_all() {
+        // There are file systems whose folders cannot be synced.
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        synced => synced,
+    }
 }
 
 #[cfg(test)]
@@ -81,8 +97,22 @@ mod tests {
         assert_eq!(secret_key(dir.path()).unwrap(), made);
         let mode = fs::metadata(dir.path().join(SECRET_KEY)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no draft is left");
         fs::write(dir.path().join(SECRET_KEY), "short").unwrap();
         assert!(secret_key(dir.path()).is_err());
+    }
+
+    #[test]
+    fn all_who_start_first_at_once_have_the_key_that_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let starts: Vec<_> = (0..8)
+            .map(|_| {
+                let dir = dir.path().to_owned();
+                std::thread::spawn(move || secret_key(&dir).unwrap())
+            })
+            .collect();
+        let keys: Vec<[u8; 32]> = starts.into_iter().map(|start| start.join().unwrap()).collect();
+        assert_eq!(keys, vec![secret_key(dir.path()).unwrap(); 8]);
     }
 
     #[test]
