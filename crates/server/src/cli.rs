@@ -7,6 +7,7 @@ use haven_server::config::{Config, Sources, process_env};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// What a command ends with when it fails; printed as one line for each cause.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -139,8 +140,14 @@ impl Cli {
     }
 }
 
+/// How long threads that wait for a disk may hold up the end. What they wait for may never come.
+const LAST_BREATH: Duration = Duration::from_secs(2);
+
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(LAST_BREATH);
+    done
 }
 
 /// Prints a line for the person at the terminal; a closed pipe is theirs to close.

@@ -25,6 +25,8 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What the file of an authority must hold, and what it must not.
 const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 const SECRET: &[u8] = b"PRIVATE KEY-----";
+/// How long work may go on that no connection waits for any more, after the grace for those that do.
+const LAST_WORK: Duration = Duration::from_secs(5);
 /// Wrong passwords are answered this much later.
 const LOGIN_DELAY: Duration = Duration::from_millis(1500);
 
@@ -60,7 +62,10 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     });
     let stopped = listen::serve(listeners, router, config.limits.connections, stop).await;
     app.tasks.close();
-    app.tasks.wait().await;
+    if tokio::time::timeout(LAST_WORK, app.tasks.wait()).await.is_err() {
+        // Such as a commit to storage that does not answer. The session's row stays, and its client asks again.
+        tracing::warn!(tasks = app.tasks.len(), "giving up work that goes on without a client");
+    }
     tracing::info!(?stopped, "bye");
     Ok(())
 }
