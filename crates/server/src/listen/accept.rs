@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
 };
 
 use super::connection::Handler;
@@ -12,6 +13,8 @@ use super::connection::Handler;
 /// How long to wait after the system had no means for another connection, doubling up to the second figure.
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// At the limit every connection that ends lets another one in. It is said so often that there is none left.
+const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// What a loop needs: room, and someone to hand the connection to.
 pub(super) struct Door {
@@ -23,10 +26,10 @@ pub(super) struct Door {
 pub(super) async fn run(socket: TcpListener, door: Door) {
     let stop = door.handler.stop.clone();
     let accepting = async {
-        let mut pause = PAUSE;
+        let (mut pause, mut said) = (PAUSE, None);
         loop {
             // Without room the queue of the kernel grows, and a client waits there instead of here.
-            let Some(permit) = room(&door.room).await else { return };
+            let Some(permit) = room(&door.room, &mut said).await else { return };
             match socket.accept().await {
                 Ok((stream, peer)) => {
                     pause = PAUSE;
@@ -47,11 +50,14 @@ pub(super) async fn run(socket: TcpListener, door: Door) {
     }
 }
 
-async fn room(room: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+async fn room(room: &Arc<Semaphore>, said: &mut Option<Instant>) -> Option<OwnedSemaphorePermit> {
     if let Ok(permit) = Arc::clone(room).try_acquire_owned() {
         return Some(permit);
     }
-    tracing::warn!("the limit of connections is reached; new ones wait");
+    if said.is_none_or(|at| at.elapsed() >= SAID_EVERY) {
+        tracing::warn!("the limit of connections is reached; new ones wait");
+        *said = Some(Instant::now());
+    }
     Arc::clone(room).acquire_owned().await.ok()
 }
 
