@@ -129,7 +129,8 @@ fn tick(limits: &Limits) -> Duration {
 fn builder(streams: Streams) -> Builder<Streams> {
     let mut builder = Builder::new(streams);
     // hyper's own time limit for heads would also cut connections that rest between requests.
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
+    // A client that has said all may close its side and still gets the whole answer; one that has gone is found out by writing.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).half_close(true);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -477,6 +477,21 @@ async fn a_slow_answer_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_client_that_has_closed_its_side_gets_the_whole_answer() {
+    const LONG: usize = 32 << 20;
+    let late = get(|| async {
+        tokio::time::sleep(SHORT).await;
+        vec![7; LONG]
+    });
+    let server = Server::start(Router::new().route("/", late), quick()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    stream.shutdown().await.unwrap();
+    assert!(until_closed(&mut stream).await.len() > LONG);
+    assert_eq!(server.stop().await, Stopped::Drained);
+}
+
+#[tokio::test]
 async fn a_crowd_waits_outside_and_metrics_do_not() {
     let (product, metrics) = (loopback().await, loopback().await);
     let (addr, metrics_addr) = (product.local_addr().unwrap(), metrics.local_addr().unwrap());
