@@ -64,11 +64,9 @@ fn s3(settings: &mut Settings, env: &[(String, String)]) -> Options {
 
 /// Where the service is: of Amazon by region, of others by their endpoint.
 fn s3_address(settings: &mut Settings, mut options: Options) -> Options {
-    let region = settings.text(&at(S3, "region"));
-    if let Some(region) = &region {
-        options = options.with("region", region);
-    }
-    let region = region.unwrap_or_else(|| "us-east-1".to_owned());
+    // Always said, because the environment may name another one, and a request is signed for the region that it goes to.
+    let region = settings.text(&at(S3, "region")).unwrap_or_else(|| "us-east-1".to_owned());
+    options = options.with("region", &region);
     let given = settings.text(&at(S3, "regionendpoint"));
     let by_path = settings.flag(&at(S3, "forcepathstyle")).unwrap_or(given.is_some());
     let secure = settings.flag(&at(S3, "secure")).unwrap_or(true);

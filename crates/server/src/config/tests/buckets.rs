@@ -68,8 +68,11 @@ fn rights_come_from_keys_files_or_the_environment() {
         ("AWS_ROLE_ARN", "r"),
         ("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"),
         ("AWS_ENDPOINT_URL", "http://elsewhere"),
+        ("AWS_REGION", "eu-central-1"),
     ];
     let options = bucket("", &role);
+    let last = |name: &str| options.settings.iter().rfind(|(given, _)| given.ends_with(name));
+    assert_eq!(last("region").unwrap().1, "us-east-1", "as the endpoint");
     assert_eq!((told(&options, "aws_role_arn"), told(&options, "aws_endpoint_url")), (Some("r"), None));
     let google = bucket("storage_service: {gcs: {bucket: b, keyfile: /k.json, rootdirectory: r}}", &[]);
     assert_eq!((google.service, told(&google, "service_account")), (Service::Gcs, Some("/k.json")));
