@@ -71,13 +71,16 @@ impl Image {
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let peers = options.common.open()?;
-    for spread in [false, true] {
-        in_turn(&options.common, "images", &peers, async |peer, round| {
-            once(peer, options, spread, u64::from(round)).await
-        })
-        .await?;
-    }
-    Ok(())
+    in_turn(&options.common, "images", &peers, async |peer, round| {
+        let mut found = Vec::new();
+        // Each is first as often as the other: what a server has stored so far counts for both alike.
+        let order = if round % 2 == 0 { [false, true] } else { [true, false] };
+        for spread in order {
+            found.extend(once(peer, options, spread, u64::from(round)).await?);
+        }
+        Ok(found)
+    })
+    .await
 }
 
 async fn once(peer: &Peer, options: &Options, spread: bool, round: u64) -> Result<Found> {
