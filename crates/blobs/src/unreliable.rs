@@ -130,7 +130,7 @@ impl<S: BlobStore> BlobStore for Unreliable<S> {
     }
 
     async fn space(&self) -> Result<Option<Space>> {
-        self.pass("space", "")?;
+        self.pass("space", "").await?;
         self.inner.space().await
     }
 

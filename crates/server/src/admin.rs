@@ -1,7 +1,7 @@
 //! `haven admin`: what must work when nobody can log in.
 
 use crate::cli::{Failure, say};
-use crate::{serve, storage};
+use crate::serve;
 use haven_core::identity;
 use haven_server::config::Config;
 use std::io::{IsTerminal as _, Read as _};
@@ -9,8 +9,7 @@ use std::io::{IsTerminal as _, Read as _};
 /// Gives `admin` a new password, on the configured database, whether or not the server runs.
 pub(crate) async fn reset_password(config: Config) -> Result<(), Failure> {
     let given = given()?;
-    // Storage has no part in it, and may be what is out of order.
-    let app = serve::app(&config, async |wanted| Ok((storage::look_at(wanted)?, ""))).await?;
+    let app = serve::app(&config).await?;
     match given {
         Some(password) => {
             identity::reset_admin_password(&app, &password).await?;

@@ -38,7 +38,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     }
     handles::raise(config.limits.connections.max_connections);
     let stop = stop_on_signal()?;
-    let app = Arc::new(app(&config, storage::open).await?);
+    let app = Arc::new(app_with(&config, storage::open).await?);
     first_start(&app, &config).await?;
     let metrics = Metrics::new(VERSION);
     let mut listeners = listen::open(&config.listen, config.tls.as_ref()).await?;
@@ -88,8 +88,13 @@ fn ca_certificate(path: &Path) -> Result<axum::body::Bytes, Failure> {
     Ok(pem.into())
 }
 
+/// The application for a command that needs the database alone. Storage may be what is out of order.
+pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
+    app_with(config, async |wanted| Ok((storage::look_at(wanted)?, ""))).await
+}
+
 /// The application on its database, with the schema up to date, and on its storage as `open` opens it.
-pub(crate) async fn app(
+async fn app_with(
     config: &Config,
     open: impl AsyncFnOnce(&Storage) -> Result<storage::Opened, Failure>,
 ) -> Result<App, Failure> {
