@@ -1,6 +1,7 @@
 //! The measures, one file each, and the order in which servers take their turns.
 
 pub(crate) mod images;
+pub(crate) mod lists;
 pub(crate) mod manifests;
 pub(crate) mod memory;
 pub(crate) mod pull;
@@ -92,6 +93,11 @@ impl Latencies {
 
 /// Rate, median and 99th percentile of all clients of a run.
 pub(crate) fn rates(row: &str, clients: Vec<Latencies>, took: Duration) -> Found {
+    rates_within(row, 99, clients, took)
+}
+
+/// Rate, median and another percentile of all clients of a run.
+pub(crate) fn rates_within(row: &str, most: usize, clients: Vec<Latencies>, took: Duration) -> Found {
     let mut all: Vec<Duration> = clients.into_iter().flat_map(|client| client.all).collect();
     all.sort_unstable();
     let percentile = |part: usize| {
@@ -101,6 +107,6 @@ pub(crate) fn rates(row: &str, clients: Vec<Latencies>, took: Duration) -> Found
     vec![
         (row.to_owned(), all.len() as f64 / took.as_secs_f64(), Unit::Rate),
         (format!("{row}: half within"), percentile(50), Unit::Time),
-        (format!("{row}: 99 % within"), percentile(99), Unit::Time),
+        (format!("{row}: {most} % within"), percentile(most), Unit::Time),
     ]
 }

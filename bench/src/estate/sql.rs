@@ -1,0 +1,42 @@
+//! Statements that fill a database with an estate.
+
+pub(super) const INSERT_PROJECT: &str = "INSERT INTO project (name, owner_id, public, repository_count, created_at, updated_at)
+    VALUES ($1, 1, $2, $3, $4, $4) RETURNING id";
+
+pub(super) const INSERT_MEMBER: &str =
+    "INSERT INTO project_member (project_id, entity_type, entity_id, role_id, created_at, updated_at)
+    VALUES ($1, 'u', 1, 1, 0, 0)";
+
+pub(super) const INSERT_QUOTA: &str = "INSERT INTO quota (project_id, hard, base) VALUES ($1, -1, 0)";
+
+pub(super) const INSERT_ALLOWLIST: &str =
+    "INSERT INTO cve_allowlist (project_id, created_at, updated_at) VALUES ($1, 0, 0)";
+
+pub(super) const INSERT_LABEL: &str =
+    "INSERT INTO label (name, color, scope, created_at, updated_at) VALUES ($1, '#0065AB', 'g', 0, 0) RETURNING id";
+
+pub(super) const REPOSITORIES: &str =
+    "INSERT INTO repository (project_id, name, artifact_count, created_at, updated_at)";
+pub(super) const RETURNING_ID: &str = "RETURNING id";
+
+pub(super) const MANIFESTS: &str = "INSERT INTO manifest (digest, content)";
+
+pub(super) const ARTIFACTS: &str = "INSERT INTO artifact (project_id, repository_id, digest, type, media_type,
+    manifest_media_type, manifest_size, size, listed, pushed_at, extra_attrs)";
+pub(super) const RETURNING_DIGEST: &str = "RETURNING id, digest";
+
+pub(super) const TAGS: &str = "INSERT INTO tag (repository_id, artifact_id, name, pushed_at)";
+
+pub(super) const LABELLED: &str = "INSERT INTO artifact_label (artifact_id, label_id, created_at)";
+
+pub(super) const RECORDS: &str = "INSERT INTO audit_log_ext (project_id, username, operation, resource_type, resource,
+    description, succeeded, happened_at)";
+
+/// SQLite keeps a gigabyte of pages in memory while it writes.
+pub(super) const CACHE: &str = "PRAGMA cache_size = -1000000";
+
+pub(super) const ANALYZE: &str = "ANALYZE";
+
+#[cfg(test)]
+pub(super) const COUNT: &str = "SELECT (SELECT COUNT(*) FROM project), (SELECT COUNT(*) FROM repository),
+    (SELECT COUNT(*) FROM artifact), (SELECT COUNT(*) FROM tag), (SELECT COUNT(*) FROM audit_log_ext)";
