@@ -18,8 +18,9 @@ use crate::store::{ByteStream, check_range};
 
 /// Up to here a copy is cheaper than a map.
 const SMALL: u64 = 256 << 10;
-/// What one poll of the stream yields at most.
-const SLICE: usize = 1 << 20;
+/// What one poll of the stream yields at most: half a window, for every slice costs a round through all that lies between
+/// here and the socket.
+const SLICE: usize = 4 << 20;
 /// A short window first, so that the first byte of a cold blob does not wait for a long one.
 const FIRST_WINDOW: u64 = 1 << 20;
 /// Long enough to pay for its system calls, short enough that thousands of slow readers fit into memory.
@@ -60,7 +61,13 @@ struct Windows {
     rest: Range<u64>,
     /// What is left of the window in use.
     current: Bytes,
-    ahead: Option<JoinHandle<io::Result<Bytes>>>,
+    ahead: Option<Ahead>,
+}
+
+/// The next window: there already, or on its way.
+enum Ahead {
+    Here(Bytes),
+    Loading(JoinHandle<io::Result<Bytes>>),
 }
 
 impl Windows {
@@ -81,27 +88,36 @@ impl Windows {
 
     async fn next_slice(mut self) -> io::Result<Option<(Bytes, Self)>> {
         if self.current.is_empty() {
-            self.load_ahead();
+            self.load_ahead()?;
             let Some(ahead) = self.ahead.take() else { return Ok(None) };
-            self.current = ahead.await.map_err(io::Error::other)??;
+            self.current = match ahead {
+                Ahead::Here(window) => window,
+                Ahead::Loading(window) => window.await.map_err(io::Error::other)??,
+            };
         }
         let slice = self.current.split_to(self.current.len().min(SLICE));
         // A slow reader holds one window most of the time, a fast one finds the next one ready.
         if self.current.len() as u64 <= WINDOW / 2 {
-            self.load_ahead();
+            self.load_ahead()?;
         }
         Ok(Some((slice, self)))
     }
 
-    /// Starts on the next window, unless there is none or it is on its way.
-    fn load_ahead(&mut self) {
+    /// Starts on the next window, unless there is none or it is on its way. One that is in memory needs no other thread.
+    fn load_ahead(&mut self) -> io::Result<()> {
         if self.ahead.is_some() || self.rest.is_empty() {
-            return;
+            return Ok(());
         }
         let window = self.rest.start..aligned_end(&self.rest, WINDOW);
         self.rest.start = window.end;
-        let file = Arc::clone(&self.file);
-        self.ahead = Some(spawn_blocking(move || mapping::window(&file, window)));
+        self.ahead = Some(match mapping::cached_window(&self.file, &window)? {
+            Some(window) => Ahead::Here(window),
+            None => {
+                let file = Arc::clone(&self.file);
+                Ahead::Loading(spawn_blocking(move || mapping::window(&file, window)))
+            }
+        });
+        Ok(())
     }
 }
 
