@@ -9,6 +9,7 @@ pub mod catalog;
 mod error;
 pub mod fsck;
 pub mod identity;
+pub mod labels;
 pub mod projects;
 pub mod quota;
 pub mod registry;

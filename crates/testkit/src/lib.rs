@@ -9,10 +9,12 @@
 )]
 
 mod app;
+mod archive;
 mod client;
 mod contract;
 mod image;
 
 pub use app::TestApp;
+pub use archive::{bomb, gzip, tar};
 pub use client::{Answer, Client};
-pub use image::{Image, image};
+pub use image::{Image, Part, chart, chart_of, cnab, image, model, wasm};

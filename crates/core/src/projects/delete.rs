@@ -2,7 +2,7 @@
 
 use super::sql;
 use crate::access::{Grant, permissions::DeleteProject};
-use crate::{App, Code, Error, Result, quota, robots};
+use crate::{App, Code, Error, Result, labels, quota, robots};
 use haven_db::params;
 
 /// Why a project with content stays.
@@ -33,6 +33,7 @@ pub async fn delete(app: &App, grant: &Grant<DeleteProject>) -> Result<()> {
         return Err(Error::new(Code::Precondition, format!("precondition failed: {NOT_EMPTY}")));
     }
     tx.execute(sql::DELETE_MEMBERS, params![id]).await?;
+    labels::forget_project(&mut tx, id).await?;
     tx.execute(sql::DELETE_BLOBS, params![id]).await?;
     quota::close(&mut tx, id).await?;
     robots::remove_of_project(&mut tx, id).await?;

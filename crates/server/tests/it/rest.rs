@@ -1,9 +1,15 @@
 //! The REST API, one noun in each file.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+mod additions;
 mod artifacts;
+mod copies;
+mod icons;
+mod kinds;
+mod labels;
 mod lists;
 mod permissions;
+mod project_artifacts;
 mod projects;
 mod repositories;
 mod requests;

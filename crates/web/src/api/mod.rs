@@ -1,6 +1,9 @@
 //! The REST API below `/api/v2.0`: one file for each noun, each with its routes at the top.
 
+mod additions;
 mod artifacts;
+mod icons;
+mod labels;
 mod permissions;
 mod project_robots;
 mod projects;
@@ -29,7 +32,10 @@ pub(crate) fn routes() -> Routes<Web> {
         .merge(quotas::routes())
         .merge(repositories::routes())
         .merge(artifacts::routes())
+        .merge(additions::routes())
         .merge(tags::routes())
+        .merge(labels::routes())
+        .merge(icons::routes())
         .merge(robots::routes())
         .merge(project_robots::routes())
         .merge(permissions::routes())
