@@ -1,32 +1,31 @@
 //! Copies within the service, of any size.
 //!
 //! S3 copies at most 5 GiB by one request, and takes its time over it. Larger objects are copied piece by piece as the
-//! parts of a new multipart. The client library does not know that request, so it is signed as a URL and sent here.
+//! parts of a new multipart. The client library does not know that request.
 //!
 //! S3 says 200 before it copies, and may say further on that it has failed. So what counts is whether the copy is there.
 
 use std::io;
-use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use haven_oci::Digest;
 use http::StatusCode;
-use object_store::client::{HttpClient, HttpError, HttpRequestBody};
+use object_store::ObjectStoreExt;
+use object_store::client::{HttpClient, HttpError};
 use object_store::multipart::PartId;
 use object_store::path::Path;
-use object_store::signer::{Method, SignedUrlOptions, Signer};
-use object_store::{HeaderValue, ObjectStoreExt};
+use object_store::signer::{Method, Signer};
 use tokio::time::Instant;
 
 use super::ObjectStorage;
 use super::failure::{failed, one_line};
 use super::read::gone;
+use super::request::{Signed, exchange};
 use crate::error::{Error, Kind, Result};
 
 /// What S3 copies by one request.
 const MOST_AT_ONCE: u64 = 5 << 30;
 const MOST_PIECES: u64 = 10_000;
-const LINK_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 impl ObjectStorage {
     /// Gives the object of an upload, of `size` bytes, its place as a blob.
@@ -140,29 +139,19 @@ impl Pieces<'_> {
     async fn try_part(&self, id: &str, number: usize, range: &str) -> Piece<PartId> {
         let context = || format!("copy {range} of {} to {}", self.from, self.to);
         let source = format!("{}/{}", self.storage.name, self.from);
-        let header = |text: &str| {
-            HeaderValue::from_str(text).map_err(|error| Error::with_source(Kind::Invalid, context(), error))
+        let request = Signed {
+            method: Method::PUT,
+            key: self.to,
+            query: vec![("partNumber", number.to_string()), ("uploadId", id.to_owned())],
+            headers: vec![("x-amz-copy-source", source), ("x-amz-copy-source-range", range.to_owned())],
+            context: context(),
         };
-        let (source, range) = (header(&source)?, header(range)?);
-        let options = SignedUrlOptions::new()
-            .with_query([("partNumber", number.to_string()), ("uploadId", id.to_owned())])
-            .with_signed_header(http::HeaderName::from_static("x-amz-copy-source"), source.clone())
-            .with_signed_header(http::HeaderName::from_static("x-amz-copy-source-range"), range.clone());
-        let url = self.signer.signed_url_opts(Method::PUT, self.to, LINK_LIFETIME, &options).await;
-        let url = url.map_err(|error| failed(context(), error))?;
-        let request = http::Request::put(url.as_str())
-            .header("x-amz-copy-source", source)
-            .header("x-amz-copy-source-range", range)
-            .body(HttpRequestBody::empty());
-        let request = request.map_err(|error| Error::with_source(Kind::Invalid, context(), error))?;
+        let request = request.sign(self.signer).await?;
         let lost = |error: HttpError| {
             let error = Error::with_source(Kind::Unavailable, context(), one_line(&error));
             Miss { is_passing: true, ..Miss::from(error) }
         };
-        let answer = self.http.execute(request).await.map_err(lost)?;
-        let status = answer.status();
-        let body = answer.into_body().bytes().await.map_err(lost)?;
-        let text = String::from_utf8_lossy(&body);
+        let (status, text) = exchange(self.http, request).await.map_err(lost)?;
         if let Some(tag) = tag(&text).filter(|_| status.is_success()) {
             return Ok(PartId { content_id: tag });
         }

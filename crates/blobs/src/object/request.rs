@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
-use object_store::client::{HttpClient, HttpRequestBody};
+use object_store::client::{HttpClient, HttpError, HttpRequestBody};
 use object_store::path::Path;
 use object_store::signer::{Method, SignedUrlOptions, Signer};
 
@@ -35,6 +35,18 @@ impl Signed<'_> {
     /// # Errors
     /// When there is no answer. A refusal is one.
     pub(super) async fn send(self, http: &HttpClient, signer: &dyn Signer) -> Result<Answer> {
+        let context = self.context.clone();
+        let request = self.sign(signer).await?;
+        let lost = |error| Error::with_source(Kind::Unavailable, context.as_str(), error);
+        let (status, text) = exchange(http, request).await.map_err(lost)?;
+        Ok(Answer { status, text, context })
+    }
+
+    /// The request, ready to be sent.
+    ///
+    /// # Errors
+    /// When it cannot be signed, which sending it again would not mend.
+    pub(super) async fn sign(self, signer: &dyn Signer) -> Result<http::Request<HttpRequestBody>> {
         let Self { method, key, query, headers, context } = self;
         let invalid = |error: http::Error| Error::with_source(Kind::Invalid, context.as_str(), error);
         let mut options = SignedUrlOptions::new().with_query(query);
@@ -46,13 +58,19 @@ impl Signed<'_> {
         }
         let url = signer.signed_url_opts(method, key, LIFETIME, &options).await;
         let url = url.map_err(|error| failed(context.as_str(), error))?;
-        let request = request.uri(url.as_str()).body(HttpRequestBody::empty()).map_err(invalid)?;
-        let lost = |error| Error::with_source(Kind::Unavailable, context.as_str(), error);
-        let answer = http.execute(request).await.map_err(lost)?;
-        let status = answer.status();
-        let body = answer.into_body().bytes().await.map_err(lost)?;
-        Ok(Answer { status, text: String::from_utf8_lossy(&body).into_owned(), context })
+        request.uri(url.as_str()).body(HttpRequestBody::empty()).map_err(invalid)
     }
+}
+
+/// Sends a request and reads the whole answer, whatever it says.
+pub(super) async fn exchange(
+    http: &HttpClient,
+    request: http::Request<HttpRequestBody>,
+) -> std::result::Result<(StatusCode, String), HttpError> {
+    let answer = http.execute(request).await?;
+    let status = answer.status();
+    let body = answer.into_body().bytes().await?;
+    Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
 
 impl Answer {
