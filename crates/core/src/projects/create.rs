@@ -39,7 +39,8 @@ const METADATA: [&str; 7] = [
 pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<i64> {
     require_authenticated(caller)?;
     let admin = may_system(caller, SystemResource::Project, Action::Create);
-    check_creator(app, caller, admin).await?;
+    let settings = settings::get(app).await?;
+    check_creator(caller, admin, &settings)?;
     if new.registry_id.is_some() {
         return Err(refuse_proxy(admin));
     }
@@ -50,7 +51,7 @@ pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<i64> 
     if new.metadata.get("retention_id").is_some_and(|value| !value.is_empty()) {
         return Err(Error::bad_request("metadata.retention_id cannot be set"));
     }
-    let limit = limit(&new, admin, &*settings::get(app).await?)?;
+    let limit = limit(&new, admin, &settings)?;
 
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
@@ -73,13 +74,13 @@ pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<i64> 
 }
 
 /// Everybody may make projects unless a setting says otherwise; a robot only if that was granted to it.
-async fn check_creator(app: &App, caller: &Caller, admin: bool) -> Result<()> {
+fn check_creator(caller: &Caller, admin: bool, settings: &Values) -> Result<()> {
     if let Caller::Robot(robot) = caller
         && robot.project.is_some()
     {
         return Err(Error::new(Code::Forbidden, "Only system level robot can create project"));
     }
-    let restricted = settings::get(app).await?.project_creation_restriction == "adminonly";
+    let restricted = settings.project_creation_restriction == "adminonly";
     if !admin && (restricted || matches!(caller, Caller::Robot(_))) {
         return Err(Error::new(Code::Forbidden, "Only system admin can create project"));
     }
