@@ -4,15 +4,18 @@
 //! crate, takes a transaction, and is how capabilities compose. Nothing here knows HTTP, the environment or SQL engines.
 
 pub mod access;
+pub mod access_tokens;
 mod app;
 pub mod catalog;
 mod error;
 pub mod fsck;
+pub mod groups;
 pub mod identity;
 pub mod projects;
 pub mod quota;
 pub mod registry;
 pub mod robots;
+pub mod sessions;
 pub mod settings;
 pub mod system;
 pub mod token;

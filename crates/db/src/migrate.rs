@@ -21,6 +21,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     same(2, "lost_blobs", include_str!("../../../migrations/0002_lost_blobs.sql")),
     same(3, "quota", include_str!("../../../migrations/0003_quota.sql")),
     same(4, "robots", include_str!("../../../migrations/0004_robots.sql")),
+    same(5, "identity", include_str!("../../../migrations/0005_identity.sql")),
 ];
 
 /// A step whose text serves both engines.

@@ -2,9 +2,13 @@
 
 use crate::cli::{Failure, say};
 use crate::serve;
+use haven_core::access::operator;
 use haven_core::identity;
 use haven_server::config::Config;
 use std::io::{IsTerminal as _, Read as _};
+
+/// The administrator that the schema brings, whatever they are called.
+const ADMIN: i64 = 1;
 
 /// Gives `admin` a new password, on the configured database, whether or not the server runs.
 pub(crate) async fn reset_password(config: Config) -> Result<(), Failure> {
@@ -13,12 +17,12 @@ pub(crate) async fn reset_password(config: Config) -> Result<(), Failure> {
     let app = serve::command(&config).await?;
     match given {
         Some(password) => {
-            identity::reset_admin_password(&app, &password).await?;
+            identity::reset_password(&app, &operator(), ADMIN, &password).await?;
             say("the password of admin is changed");
         }
         None => {
             let password = identity::generate()?;
-            identity::reset_admin_password(&app, &password).await?;
+            identity::reset_password(&app, &operator(), ADMIN, &password).await?;
             say(&format!("the password of admin is now: {password}"));
         }
     }
@@ -26,7 +30,7 @@ pub(crate) async fn reset_password(config: Config) -> Result<(), Failure> {
 }
 
 /// The password on standard input, if something is there.
-fn given() -> Result<Option<String>, Failure> {
+pub(crate) fn given() -> Result<Option<String>, Failure> {
     let mut stdin = std::io::stdin();
     if stdin.is_terminal() {
         return Ok(None);

@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::robot::{self, RobotCommand};
-use crate::{admin, fsck, quota, serve, settings};
+use crate::{admin, fsck, quota, serve, settings, users};
 use clap::{Args, Parser, Subcommand};
 use haven_server::config::{Config, Sources, process_env};
 use std::io::Write as _;
@@ -53,6 +53,11 @@ enum Command {
     Robot {
         #[command(subcommand)]
         command: RobotCommand,
+    },
+    /// Make and change accounts of people.
+    User {
+        #[command(subcommand)]
+        command: users::Command,
     },
     /// Do what must work when nobody can log in.
     Admin {
@@ -126,6 +131,7 @@ impl Cli {
             Command::Settings { command: SettingsCommand::Set(set) } => settings::set(set),
             Command::Quota { command: QuotaCommand::Recount(recount) } => quota::recount(recount),
             Command::Robot { command } => block_on(robot::run(command)),
+            Command::User { command } => users::run(command),
             Command::Admin { command: AdminCommand::ResetPassword(common) } => {
                 common.load().and_then(|config| block_on(admin::reset_password(config)))
             }

@@ -11,6 +11,7 @@ mod secrets;
 mod serve;
 mod settings;
 mod storage;
+mod users;
 
 use clap::Parser as _;
 use std::process::ExitCode;

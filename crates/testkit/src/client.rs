@@ -87,6 +87,16 @@ impl Client {
         answer.json()["token"].as_str().unwrap().to_owned()
     }
 
+    /// At the same door with these credentials instead, right or wrong.
+    pub fn with_password(&self, name: &str, password: &str) -> Self {
+        Self::new(self.router.clone(), Some((name.to_owned(), password.to_owned())))
+    }
+
+    /// At the same door without any credentials.
+    pub fn without_credentials(&self) -> Self {
+        Self::new(self.router.clone(), None)
+    }
+
     /// The name of Basic credentials.
     pub fn name(&self) -> Option<&str> {
         self.credentials.as_ref().map(|(name, _)| name.as_str())

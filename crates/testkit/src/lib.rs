@@ -9,10 +9,12 @@
 )]
 
 mod app;
+mod browser;
 mod client;
 mod contract;
 mod image;
 
 pub use app::TestApp;
+pub use browser::Browser;
 pub use client::{Answer, Client};
 pub use image::{Image, image};

@@ -27,10 +27,10 @@ pub enum Catalogue {
 /// `Unauthorized`, or `Forbidden` for whoever administers nothing, robots included.
 pub async fn catalogue(app: &App, caller: &Caller) -> Result<Catalogue> {
     require_authenticated(caller)?;
+    if caller.is_sysadmin() {
+        return Ok(Catalogue::Whole);
+    }
     if let Caller::Person(person) = caller {
-        if person.sysadmin {
-            return Ok(Catalogue::Whole);
-        }
         if projects::administers_any(app, person).await? {
             return Ok(Catalogue::Project);
         }

@@ -130,6 +130,26 @@ pub mod permissions {
         ReadQuota = Quota, Read, system;
         /// Change what a project may store.
         UpdateQuota = Quota, Update, system;
+        /// Make an account.
+        CreateUser = User, Create, system;
+        /// See one account.
+        ReadUser = User, Read, system;
+        /// Change an account.
+        UpdateUser = User, Update, system;
+        /// Delete an account.
+        DeleteUser = User, Delete, system;
+        /// See all accounts.
+        ListUsers = User, List, system;
+        /// Make a group of people.
+        CreateGroup = UserGroup, Create, system;
+        /// See one group.
+        ReadGroup = UserGroup, Read, system;
+        /// Change a group.
+        UpdateGroup = UserGroup, Update, system;
+        /// Delete a group.
+        DeleteGroup = UserGroup, Delete, system;
+        /// See all groups.
+        ListGroups = UserGroup, List, system;
         /// See how much room the storage has.
         ReadVolumes = SystemVolumes, Read, system;
         /// See the settings.

@@ -64,9 +64,16 @@ pub async fn list_all_repositories(
     let select = Select::new(sql::REPOSITORY_COLUMNS, "FROM repository r");
     let values = |ids: &[i64]| ids.iter().map(|id| Value::from(*id)).collect();
     let select = match caller.viewer_of::<ListRepositories>() {
-        Viewer::Person(person) if person.sysadmin => select,
-        Viewer::Person(person) => {
-            select.filter_list(sql::VISIBLE_TO, vec![person.id.into()], values(&person.groups))
+        Viewer::Person(person, within) => {
+            let seen = if person.sysadmin {
+                select
+            } else {
+                select.filter_list(sql::VISIBLE_TO, vec![person.id.into()], values(&person.groups))
+            };
+            match within {
+                None => seen,
+                Some(ids) => seen.filter_in("r.project_id", values(ids)),
+            }
         }
         Viewer::Robot(None) => select,
         Viewer::Robot(Some(ids)) => select.filter_list(sql::PUBLIC_OR_NAMED, Vec::new(), values(&ids)),

@@ -1,6 +1,6 @@
 //! Lists of projects and what they show.
 
-use super::{Project, person, sql};
+use super::{Project, sql};
 use crate::access::{Caller, Person, Role, Viewer};
 use crate::{App, Error, Result};
 use haven_db::Value;
@@ -57,23 +57,27 @@ pub async fn list(
     if let Some(owner) = owner {
         select = select.filter(sql::OWNED_BY, owner);
     }
-    select = match (caller.viewer(), public) {
-        (Viewer::Person(person), None) if person.sysadmin => select,
-        (Viewer::Person(person), Some(public)) if person.sysadmin => select.filter("p.public = ?", public),
+    let viewer = caller.viewer();
+    select = match (&viewer, public) {
+        (Viewer::Person(person, _), None) if person.sysadmin => select,
+        (Viewer::Person(person, _), Some(public)) if person.sysadmin => select.filter("p.public = ?", public),
         (Viewer::Robot(None), None) => select,
         (Viewer::Robot(None), Some(public)) => select.filter("p.public = ?", public),
         (_, Some(true)) => select.filter("p.public = ?", true),
-        (Viewer::Person(person), None) => mine(select, sql::PUBLIC_OR_MINE, person),
-        (Viewer::Person(person), Some(false)) => mine(select, sql::PRIVATE_AND_MINE, person),
+        (Viewer::Person(person, _), None) => mine(select, sql::PUBLIC_OR_MINE, person),
+        (Viewer::Person(person, _), Some(false)) => mine(select, sql::PRIVATE_AND_MINE, person),
         (Viewer::Robot(Some(ids)), None) => {
-            select.filter_list(sql::PUBLIC_OR_NAMED, Vec::new(), values(&ids))
+            select.filter_list(sql::PUBLIC_OR_NAMED, Vec::new(), values(ids))
         }
         (Viewer::Robot(Some(ids)), Some(false)) => {
-            select.filter_list(sql::PRIVATE_AND_NAMED, Vec::new(), values(&ids))
+            select.filter_list(sql::PRIVATE_AND_NAMED, Vec::new(), values(ids))
         }
         (Viewer::Everybody, None) => select.filter("p.public = ?", true),
         (Viewer::Everybody, Some(false)) => return Ok((Vec::new(), 0)),
     };
+    if let Viewer::Person(_, Some(only)) = viewer {
+        select = select.filter_in("p.id", only.iter().map(|id| Value::from(*id)).collect());
+    }
     let select = select.apply(COLUMNS, &query).default_order("p.name ASC");
     let (rows, total) = select.fetch_page(&app.db).await?;
     Ok((rows.iter().map(sql::project).collect::<Result<_>>()?, total))
@@ -133,7 +137,7 @@ pub async fn details(app: &App, caller: &Caller, projects: Vec<Project>) -> Resu
 
 async fn my_roles(app: &App, caller: &Caller, ids: &[i64]) -> Result<HashMap<i64, Vec<Role>>> {
     let mut roles: HashMap<i64, Vec<Role>> = HashMap::new();
-    let Some(person) = person(caller) else { return Ok(roles) };
+    let Some(person) = caller.person() else { return Ok(roles) };
     let select =
         Select::new(sql::ROLE_COLUMNS, "FROM project_member m").filter_in("m.project_id", values(ids));
     for row in mine(select, sql::MINE, person).fetch(&app.db).await? {
@@ -141,6 +145,7 @@ async fn my_roles(app: &App, caller: &Caller, ids: &[i64]) -> Result<HashMap<i64
     }
     for mine in roles.values_mut() {
         mine.sort_by_key(|role| Role::ALL.iter().position(|known| known == role));
+        mine.dedup();
     }
     Ok(roles)
 }

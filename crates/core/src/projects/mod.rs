@@ -90,6 +90,18 @@ pub(crate) async fn is_live(tx: &mut Tx, project: i64) -> Result<bool> {
     Ok(tx.query_opt(sql::LIVE, params![project]).await?.is_some())
 }
 
+/// Takes a person out of all projects, because the account goes.
+pub(crate) async fn remove_person(tx: &mut Tx, user: i64) -> Result<()> {
+    tx.execute(sql::DELETE_MEMBERSHIPS, params!["u", user]).await?;
+    Ok(())
+}
+
+/// Takes a group out of all projects, because it goes.
+pub(crate) async fn remove_group(tx: &mut Tx, group: i64) -> Result<()> {
+    tx.execute(sql::DELETE_MEMBERSHIPS, params!["g", group]).await?;
+    Ok(())
+}
+
 /// Dates the project that the schema brings.
 pub(crate) async fn date_first(app: &App) -> Result<()> {
     app.db.execute(sql::DATE_FIRST, params![app.clock.now()]).await?;
@@ -129,11 +141,4 @@ pub async fn summary(app: &App, caller: &Caller, grant: &Grant<ReadProject>) -> 
         usage = quota::usage(app, grant.project.id).await?;
     }
     Ok(Summary { repositories, members, quota: usage })
-}
-
-fn person(caller: &Caller) -> Option<&Person> {
-    match caller {
-        Caller::Person(person) => Some(person),
-        Caller::Anonymous | Caller::Robot(_) | Caller::Token(_) => None,
-    }
 }

@@ -50,6 +50,9 @@ pub(super) const SOFT_DELETE: &str =
 
 pub(super) const DELETE_MEMBERS: &str = "DELETE FROM project_member WHERE project_id = $1";
 
+pub(super) const DELETE_MEMBERSHIPS: &str =
+    "DELETE FROM project_member WHERE entity_type = $1 AND entity_id = $2";
+
 pub(super) const DELETE_BLOBS: &str = "DELETE FROM project_blob WHERE project_id = $1";
 
 pub(super) const COUNT_REPOSITORIES: &str = "SELECT COUNT(*) FROM repository WHERE project_id = $1";

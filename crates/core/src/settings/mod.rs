@@ -166,3 +166,10 @@ async fn reachable(endpoint: &str) -> Result<()> {
         ))),
     }
 }
+
+fn in_range(name: &str, value: i64, least: i64) -> Result<String> {
+    if (least..=9_999_999_999).contains(&value) {
+        return Ok(value.to_string());
+    }
+    Err(Error::bad_request(format!("bad request: item name {name}: {value} is out of range")))
+}

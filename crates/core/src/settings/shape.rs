@@ -1,6 +1,6 @@
 //! What a setting may be, and its way between JSON, a row and a typed value. Pure.
 
-use super::items::{Hidden, MOST_BYTES};
+use super::items::{Hidden, MOST_BYTES, MOST_TIME};
 use crate::{Error, Result};
 use serde_json::Value;
 
@@ -26,6 +26,8 @@ pub enum Shape {
     Number { least: i64, most: i64 },
     /// Bytes, or -1 for no limit.
     Limit,
+    /// Days, at least one, or -1 for no end.
+    Days,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// Any text.
@@ -52,7 +54,7 @@ impl Item {
     pub(super) fn fits(&self, value: &Value) -> bool {
         match self.shape {
             Shape::Flag => value.is_boolean(),
-            Shape::Number { .. } | Shape::Limit => value.is_i64(),
+            Shape::Number { .. } | Shape::Limit | Shape::Days => value.is_i64(),
             _ => value.is_string(),
         }
     }
@@ -72,6 +74,7 @@ impl Item {
             Shape::Flag => matches!(text.as_str(), "true" | "false").then_some(text),
             Shape::Number { least, most } => return self.number(&text, |n| n >= least && n <= most),
             Shape::Limit => return self.number(&text, |n| n == -1 || (1..=MOST_BYTES).contains(&n)),
+            Shape::Days => return self.number(&text, |n| n == -1 || (1..=MOST_TIME).contains(&n)),
             Shape::Choice(words) if words.contains(&text.as_str()) => Some(text),
             Shape::Choice(words) => return Err(self.refuse(&format!("it is one of {}", words.join(", ")))),
             Shape::Filled => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),

@@ -1,9 +1,11 @@
 //! The application's test suite: one binary, every test on every engine that is here.
 
 mod access;
+mod command_line;
 mod contract;
 mod faults;
 mod fsck;
+mod guesses;
 mod hostile;
 mod processes;
 mod push_and_pull;
@@ -12,6 +14,7 @@ mod redirects;
 mod replicas;
 mod rest;
 mod robots;
+mod sessions;
 mod settings;
 mod short_uploads;
 mod storage_faults;

@@ -1,7 +1,9 @@
 //! The REST API, one noun in each file.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+mod access_tokens;
 mod artifacts;
+mod groups;
 mod lists;
 mod permissions;
 mod projects;
@@ -9,6 +11,7 @@ mod repositories;
 mod requests;
 mod system;
 mod tags;
+mod users;
 
 use haven_testkit::Answer;
 

@@ -1,6 +1,8 @@
 //! The REST API below `/api/v2.0`: one file for each noun, each with its routes at the top.
 
+mod access_tokens;
 mod artifacts;
+mod groups;
 mod permissions;
 mod project_robots;
 mod projects;
@@ -25,6 +27,8 @@ pub(crate) fn routes() -> Routes<Web> {
         .merge(system::routes())
         .merge(settings::routes())
         .merge(users::routes())
+        .merge(access_tokens::routes())
+        .merge(groups::routes())
         .merge(projects::routes())
         .merge(quotas::routes())
         .merge(repositories::routes())

@@ -58,7 +58,7 @@ pub(super) fn user(user: &User) -> Value {
         .unless_empty("realname", user.realname.as_str())
         .unless_empty("comment", user.comment.as_str())
         .with("sysadmin_flag", user.sysadmin)
-        .with("admin_role_in_auth", false)
+        .with("admin_role_in_auth", user.auth_admin)
         .time("creation_time", user.created_at)
         .time("update_time", user.updated_at)
         .done()

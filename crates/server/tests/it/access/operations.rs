@@ -91,6 +91,8 @@ const SYSTEM_ROBOT: &str = r#"{ "name": "{project}-made", "level": "system", "du
     { "kind": "system", "namespace": "/", "access": [{ "resource": "user", "action": "list" }] }] }"#;
 const SAME_SYSTEM_ROBOT: &str = r#"{ "name": "robot${project}-one", "level": "system", "permissions": [
     { "kind": "system", "namespace": "/", "access": [{ "resource": "user", "action": "list" }] }] }"#;
+const USER: &str = r#"{ "username": "new-{project}", "realname": "New", "email": "new-{project}@example.com",
+    "password": "Harbor12345" }"#;
 const OF_PROJECT: &str = "q=Level%3Dproject%2CProjectID%3D{project_id}";
 const OF_SYSTEM: (&str, &str) = ("{robot_id}", "{system_robot_id}");
 const OLD: (&str, &str) = ("{robot_id}", "{old_robot_id}");
@@ -109,6 +111,30 @@ pub(crate) const OPERATIONS: &[Row] = &[
     row("listQuotas", System("quota", 'L'), 200),
     row("getQuota", System("quota", 'R'), 200),
     row("updateQuota", System("quota", 'U'), 200).body(r#"{ "hard": { "storage": -1 } }"#),
+    row("listUsers", System("user", 'L'), 200),
+    row("createUser", System("user", 'C'), 201).body(USER),
+    row("searchUsers", Known, 200).query("username=o"),
+    row("getUser", System("user", 'R'), 200),
+    row("updateUserProfile", System("user", 'U'), 200)
+        .body(r#"{ "email": "else-{project}@example.com", "realname": "Else" }"#),
+    row("updateUserPassword", System("user", 'U'), 200).body(r#"{ "new_password": "Harbor54321" }"#),
+    row("setUserSysAdmin", System("configuration", 'U'), 200).body(r#"{ "sysadmin_flag": true }"#),
+    row("setCliSecret", Person(403), 412).body(r#"{ "secret": "Harbor12345" }"#),
+    row("listMyAccessTokens", Person(403), 200),
+    row("createAccessToken", Person(403), 201).body(r#"{ "name": "{project}", "scopes": ["pull"] }"#),
+    row("getMyAccessToken", Person(403), 404),
+    row("revokeMyAccessToken", Person(403), 404),
+    row("listAccessTokens", System("user", 'R'), 200),
+    row("revokeAccessToken", System("user", 'U'), 404),
+    row("deleteUser", System("user", 'D'), 200),
+    row("listUserGroups", System("user-group", 'L'), 200),
+    row("createUserGroup", System("user-group", 'C'), 201)
+        .body(r#"{ "group_name": "{project}-made", "group_type": 2 }"#),
+    row("searchUserGroups", Known, 200).query("groupname=o"),
+    row("getUserGroup", System("user-group", 'R'), 200),
+    row("updateUserGroup", System("user-group", 'U'), 200)
+        .body(r#"{ "group_name": "{project}-else", "group_type": 2 }"#),
+    row("deleteUserGroup", System("user-group", 'D'), 200),
     row("getConfigurations", System("configuration", 'R'), 200),
     row("updateConfigurations", System("configuration", 'U'), 200).body(r#"{ "banner_message": "text" }"#),
     row("listProjects", Nothing, 200),

@@ -54,6 +54,7 @@ impl People {
             ("{tag_name}", "old".to_owned()),
         ];
         holes.extend(robots(app, name, project).await);
+        holes.extend(others(app, name).await);
         Scene { client, holes }
     }
 }
@@ -82,6 +83,22 @@ async fn furnish(app: &TestApp, name: &str, public: bool) -> i64 {
     }
     assert_eq!(admin.push_blob(&repository, b"loose").await.status, 201);
     id
+}
+
+/// Somebody and a group that are asked about, by the holes that their numbers fill.
+async fn others(app: &TestApp, project: &str) -> Vec<(&'static str, String)> {
+    let name = format!("other-{project}");
+    let user = json!({ "username": name, "realname": name, "email": format!("{name}@example.com"),
+        "password": "Harbor12345" });
+    let group = json!({ "group_name": name, "group_type": 3 });
+    let mut holes = vec![("{token_id}", "999999".to_owned())];
+    for (hole, path, body) in [("{user_id}", "users", user), ("{group_id}", "usergroups", group)] {
+        let made = app.admin().post(&format!("/api/v2.0/{path}"), &body).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        let id = made.header("location").rsplit('/').next().map(str::to_owned);
+        holes.push((hole, id.unwrap_or_default()));
+    }
+    holes
 }
 
 /// The robots that are asked about, by the holes that their numbers fill.

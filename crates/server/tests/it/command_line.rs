@@ -1,0 +1,83 @@
+//! `haven user …`: the program itself, on a database that nobody serves.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
+use haven_db::testing::{empty, engines};
+use haven_db::{Engine, Options};
+use serde_json::{Value, json};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const ANN: [&str; 6] = ["user", "create", "ann", "--email", "ann@example.com", "--json"];
+const BOB: [&str; 9] =
+    ["user", "create", "bob", "--email", "b@example.com", "--realname", "Bob B", "--admin", "--json"];
+
+/// Runs the program with this on its standard input.
+fn haven(folder: &Path, database: &Options, arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_haven"));
+    command.args(arguments).arg("--data-dir").arg(folder);
+    command.env_clear().env("NO_COLOR", "1");
+    match database {
+        Options::Sqlite(options) => {
+            command.env("HAVEN_DATABASE__URL", format!("sqlite:{}", options.path.display()))
+        }
+        Options::Postgres(options) => command.env("HAVEN_DATABASE__URL", &options.url),
+    };
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A program that has no use for it may be gone already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn told(output: &Output) -> Value {
+    serde_json::from_str(&said(output)).unwrap()
+}
+
+async fn story(engine: Engine) {
+    let (db, folder) = (empty(engine).await.unwrap(), tempfile::tempdir().unwrap());
+    let (path, options) = (folder.path().to_owned(), db.options());
+    let run = async |arguments: &'static [&'static str], input: &'static str| {
+        let (path, options) = (path.clone(), options.clone());
+        tokio::task::spawn_blocking(move || haven(&path, &options, arguments, input)).await.unwrap()
+    };
+    assert_eq!(told(&run(&ANN, "Harbor12345\n").await), json!({ "user_id": 3, "username": "ann" }));
+    let again = run(&ANN, "Harbor12345").await;
+    assert!(!again.status.success() && again.stdout.is_empty());
+    let words = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(words.contains("user ann or email ann@example.com already exists"), "{words}");
+    let weak = run(&["user", "create", "bob", "--email", "b@example.com"], "short").await;
+    assert!(String::from_utf8_lossy(&weak.stderr).contains("the password or secret must be 8-128"));
+    let made = told(&run(&BOB, "").await);
+    assert_eq!((&made["user_id"], made["password"].as_str().unwrap().len()), (&json!(4), 24));
+    let listed = told(&run(&["user", "list", "--json"], "").await);
+    let seen: Vec<_> =
+        listed.as_array().unwrap().iter().map(|user| (&user["username"], &user["sysadmin_flag"])).collect();
+    assert_eq!(seen, [(&json!("ann"), &json!(false)), (&json!("bob"), &json!(true))]);
+    let text = said(&run(&["user", "list"], "").await);
+    assert!(
+        text.contains("     3  ann  <ann@example.com>\n")
+            && text.contains("bob  <b@example.com>  administrator")
+    );
+    assert_eq!(
+        said(&run(&["user", "passwd", "ann"], "Harbor54321").await),
+        "the password of ann is changed\n"
+    );
+    assert!(said(&run(&["user", "passwd", "admin"], "").await).contains(", with the password "));
+    assert!(!run(&["user", "passwd", "nobody"], "Harbor54321").await.status.success());
+    assert_eq!(told(&run(&["user", "delete", "ann", "--json"], "").await)["user_id"], 3);
+    assert!(!run(&["user", "delete", "admin"], "").await.status.success());
+    assert_eq!(told(&run(&["user", "list", "--json"], "").await).as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn accounts_are_made_listed_changed_and_deleted() {
+    for engine in engines() {
+        story(engine).await;
+    }
+}
