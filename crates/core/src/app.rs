@@ -3,6 +3,7 @@
 use crate::identity::Passwords;
 use crate::registry::ManifestCache;
 use crate::settings::{Configured, Settings};
+use crate::statistics::Storage;
 use crate::token::{self, Tokens};
 use crate::vault::Vault;
 use crate::{Result, identity, projects, system};
@@ -40,6 +41,7 @@ pub struct App {
     pub(crate) tokens: Tokens,
     pub(crate) manifests: ManifestCache,
     pub(crate) health: system::Health,
+    pub(crate) storage: Storage,
     pub(crate) storage_name: &'static str,
     pub(crate) vault: Vault,
     secret_key: [u8; 32],
@@ -60,6 +62,7 @@ impl App {
             tokens,
             manifests: ManifestCache::default(),
             health: system::Health::default(),
+            storage: Storage::default(),
             storage_name: options.storage_name,
             vault: Vault::new(&options.secret_key),
             secret_key: options.secret_key,

@@ -5,18 +5,22 @@
 
 pub mod access;
 pub mod access_tokens;
+pub mod allowlists;
 mod app;
 pub mod catalog;
 mod error;
 pub mod fsck;
 pub mod groups;
 pub mod identity;
+pub mod members;
 pub mod projects;
 pub mod quota;
 pub mod registry;
 pub mod robots;
+pub mod search;
 pub mod sessions;
 pub mod settings;
+pub mod statistics;
 pub mod system;
 pub mod token;
 mod vault;

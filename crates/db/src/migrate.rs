@@ -22,6 +22,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     same(3, "quota", include_str!("../../../migrations/0003_quota.sql")),
     same(4, "robots", include_str!("../../../migrations/0004_robots.sql")),
     same(5, "identity", include_str!("../../../migrations/0005_identity.sql")),
+    same(6, "projects", include_str!("../../../migrations/0006_projects.sql")),
 ];
 
 /// A step whose text serves both engines.

@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::robot::{self, RobotCommand};
-use crate::{admin, fsck, quota, serve, settings, users};
+use crate::{admin, fsck, project, quota, serve, settings, users};
 use clap::{Args, Parser, Subcommand};
 use haven_server::config::{Config, Sources, process_env};
 use std::io::Write as _;
@@ -48,6 +48,11 @@ enum Command {
     Quota {
         #[command(subcommand)]
         command: QuotaCommand,
+    },
+    /// List projects, or make one.
+    Project {
+        #[command(subcommand)]
+        command: project::Command,
     },
     /// Look after robot accounts.
     Robot {
@@ -132,6 +137,7 @@ impl Cli {
             Command::Quota { command: QuotaCommand::Recount(recount) } => quota::recount(recount),
             Command::Robot { command } => block_on(robot::run(command)),
             Command::User { command } => users::run(command),
+            Command::Project { command } => block_on(project::run(command)),
             Command::Admin { command: AdminCommand::ResetPassword(common) } => {
                 common.load().and_then(|config| block_on(admin::reset_password(config)))
             }

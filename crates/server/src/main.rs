@@ -5,6 +5,7 @@ mod cli;
 mod fsck;
 mod handles;
 mod memory;
+mod project;
 mod quota;
 mod robot;
 mod secrets;

@@ -3,7 +3,7 @@
 use super::caller::Caller;
 use super::policy::{Resource, of_roles, of_system};
 use super::{Standing, may_system, require_authenticated};
-use crate::{App, Code, Error, Result, projects};
+use crate::{App, Code, Error, Result, members, projects};
 
 /// One line of a list of permissions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub async fn catalogue(app: &App, caller: &Caller) -> Result<Catalogue> {
         return Ok(Catalogue::Whole);
     }
     if let Caller::Person(person) = caller {
-        if projects::administers_any(app, person).await? {
+        if members::administers_any(app, person).await? {
             return Ok(Catalogue::Project);
         }
     }

@@ -83,9 +83,32 @@ pub mod permissions {
 
     permissions! {
         /// Read a project and its properties.
+        /// Read a project and its properties.
         ReadProject = Project, Read, project;
+        /// Change a project's properties.
+        UpdateProject = Project, Update, project;
         /// Delete a project.
         DeleteProject = Project, Delete, project;
+        /// See all properties of a project by themselves.
+        ListMetadata = Metadata, List, project;
+        /// See one property of a project.
+        ReadMetadata = Metadata, Read, project;
+        /// Add a property to a project.
+        CreateMetadata = Metadata, Create, project;
+        /// Change a property of a project.
+        UpdateMetadata = Metadata, Update, project;
+        /// Take a property from a project.
+        DeleteMetadata = Metadata, Delete, project;
+        /// See who the members of a project are.
+        ListMembers = Member, List, project;
+        /// See one member.
+        ReadMember = Member, Read, project;
+        /// Give somebody a role.
+        CreateMember = Member, Create, project;
+        /// Change somebody's role.
+        UpdateMember = Member, Update, project;
+        /// Take somebody's role away.
+        DeleteMember = Member, Delete, project;
         /// Pull manifests and blobs.
         Pull = Repository, Pull, project;
         /// Push manifests and blobs.

@@ -3,8 +3,8 @@
 use super::caller::{Caller, Person};
 use super::policy::{self, Action, Resource, Role};
 use super::robot::Verdict;
-use crate::projects::{self, Project};
-use crate::{App, Result};
+use crate::projects::Project;
+use crate::{App, Result, members};
 
 /// A caller in a project, with what the database says of the two.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl<'a> Standing<'a> {
     /// When the database fails.
     pub async fn of(app: &App, caller: &'a Caller, project: &'a Project) -> Result<Self> {
         let roles = match caller.person() {
-            Some(person) if !person.sysadmin => projects::roles_of(app, project.id, person).await?,
+            Some(person) if !person.sysadmin => members::roles_of(app, project.id, person).await?,
             _ => Vec::new(),
         };
         Ok(Self { caller, project, roles })

@@ -8,7 +8,8 @@ mod sql;
 
 use crate::access::permissions::{CreateGroup, DeleteGroup, ListGroups, ReadGroup, UpdateGroup};
 use crate::access::{Caller, SystemGrant, require_authenticated};
-use crate::{App, Code, Error, Result, projects};
+use crate::members::{self, Entity};
+use crate::{App, Code, Error, Result};
 use haven_db::list::{Column, Kind as As, Match, Page, Query, Select, Term};
 use haven_db::{Tx, params};
 
@@ -145,7 +146,7 @@ pub async fn rename(app: &App, _grant: &SystemGrant<UpdateGroup>, id: i64, name:
 pub async fn delete(app: &App, _grant: &SystemGrant<DeleteGroup>, id: i64) -> Result<()> {
     check_id(id)?;
     let mut tx = app.db.begin().await?;
-    projects::remove_group(&mut tx, id).await?;
+    members::leave_all(&mut tx, Entity::Group(id)).await?;
     tx.execute(sql::DELETE_MEMBERS, params![id]).await?;
     tx.execute(sql::DELETE, params![id]).await?;
     Ok(tx.commit().await?)

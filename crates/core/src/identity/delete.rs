@@ -3,7 +3,8 @@
 use super::change::unknown;
 use super::sql;
 use crate::access::{Caller, SystemGrant, permissions::DeleteUser, require_system};
-use crate::{App, Code, Error, Result, access_tokens, groups, projects, sessions};
+use crate::members::{self, Entity};
+use crate::{App, Code, Error, Result, access_tokens, groups, sessions};
 use haven_db::params;
 
 /// The administrator that the schema brings.
@@ -36,7 +37,7 @@ pub async fn remove(app: &App, _grant: &SystemGrant<DeleteUser>, id: i64) -> Res
     sessions::end_all(&mut tx, id, None).await?;
     access_tokens::revoke_all(&mut tx, id).await?;
     groups::leave_all(&mut tx, id).await?;
-    projects::remove_person(&mut tx, id).await?;
+    members::leave_all(&mut tx, Entity::User(id)).await?;
     Ok(tx.commit().await?)
 }
 

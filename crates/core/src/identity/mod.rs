@@ -23,7 +23,7 @@ pub(crate) use password::{hash, random, random_text};
 pub use password::{check_rule, generate};
 pub use rules::Profile;
 
-use crate::access::{Caller, require_known};
+use crate::access::{Caller, Person, require_known};
 use crate::{App, Code, Error, Result};
 use haven_db::{Timestamp, Tx, params};
 
@@ -62,6 +62,22 @@ pub async fn current(app: &App, caller: &Caller) -> Result<User> {
 /// The id of the first administrator, to whom belongs what nobody in person makes.
 pub(crate) async fn first_admin(tx: &mut Tx) -> Result<i64> {
     Ok(tx.query_one(sql::FIRST_ADMIN, params![]).await?.get(0)?)
+}
+
+/// The first administrator, in whose name acts whoever holds the configuration.
+///
+/// # Errors
+/// `Precondition` when there is no administrator.
+pub async fn operator(app: &App) -> Result<Caller> {
+    let row = app.db.query_opt(sql::FIRST_ADMIN, params![]).await?;
+    let row = row.ok_or_else(|| Error::new(Code::Precondition, "there is no administrator"))?;
+    Ok(Caller::Person(Person {
+        id: row.get(0)?,
+        username: row.get(1)?,
+        sysadmin: true,
+        auth_admin: false,
+        groups: Vec::new(),
+    }))
 }
 
 /// Whether nobody has ever set the administrator's password.

@@ -48,6 +48,9 @@ pub(super) const FOR_PASSWORD: &str =
 pub(super) const FIRST_ADMIN: &str =
     "SELECT id FROM user_account WHERE sysadmin AND deleted_at IS NULL ORDER BY id LIMIT 1";
 
+pub(super) const FIRST_ADMIN: &str = "SELECT id, username FROM user_account
+    WHERE sysadmin AND deleted_at IS NULL ORDER BY id LIMIT 1";
+
 pub(super) const WITHOUT_PASSWORD: &str = "SELECT id FROM user_account WHERE id = 1 AND password_hash = ''";
 
 pub(super) const FIRST_PASSWORD: &str = "UPDATE user_account SET password_hash = $1, version = version + 1,

@@ -2,13 +2,17 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 mod access_tokens;
+mod allowlists;
 mod artifacts;
 mod groups;
 mod lists;
+mod members;
+mod metadata;
 mod permissions;
 mod projects;
 mod repositories;
 mod requests;
+mod search;
 mod system;
 mod tags;
 mod users;

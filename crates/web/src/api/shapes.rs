@@ -1,12 +1,14 @@
 //! How things look in answers as clients of Harbor read them: zero values are left out, empty arrays are null where
 //! clients expect it, times have three decimals.
 
-use haven_core::access::Role;
+mod projects;
+
+pub(super) use projects::{allowlist, found, member, project, statistics, summary};
+
 use haven_core::catalog::{Accessory, Artifact, Reference, Repository, Tag};
 use haven_core::identity::User;
-use haven_core::projects::Detail;
 use haven_db::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// Builds an object without what is empty.
 pub(super) struct Shape(Map<String, Value>);
@@ -62,33 +64,6 @@ pub(super) fn user(user: &User) -> Value {
         .time("creation_time", user.created_at)
         .time("update_time", user.updated_at)
         .done()
-}
-
-/// `brief` leaves out what `with_detail=false` does.
-pub(super) fn project(detail: &Detail, brief: bool) -> Value {
-    let project = &detail.project;
-    let roles: Vec<Value> = detail.roles.iter().map(|role| role.id().into()).collect();
-    let strongest = detail.roles.first().copied().map_or(0, Role::id);
-    let allowlist = Shape::new()
-        .with("items", json!([]))
-        .time("creation_time", Timestamp::ZERO)
-        .time("update_time", Timestamp::ZERO)
-        .with("project_id", project.id)
-        .done();
-    let mut shape = Shape::new()
-        .with("project_id", project.id)
-        .with("owner_id", project.owner_id)
-        .with("name", project.name.as_str())
-        .time("creation_time", project.created_at)
-        .time("update_time", project.updated_at)
-        .unless_empty("current_user_role_id", strongest)
-        .list("current_user_role_ids", roles)
-        .with("repo_count", detail.repositories)
-        .with("cve_allowlist", allowlist);
-    if !brief {
-        shape = shape.with("owner_name", detail.owner_name.as_str()).with("metadata", json!(detail.metadata));
-    }
-    shape.done()
 }
 
 pub(super) fn repository(repository: &Repository) -> Value {

@@ -2,6 +2,8 @@
 //!
 //! Routing looks at the escaped path, so an escaped slash never splits a segment.
 
+use std::fmt;
+
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, RawPathParams};
@@ -115,6 +117,16 @@ impl ProjectNameOrId {
         match segment.parse() {
             Ok(id) if !is_name && segment.bytes().all(|b| b.is_ascii_digit()) => Self::Id(id),
             _ => Self::Name(segment.to_owned()),
+        }
+    }
+}
+
+/// As a path says it.
+impl fmt::Display for ProjectNameOrId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Id(id) => write!(f, "{id}"),
         }
     }
 }

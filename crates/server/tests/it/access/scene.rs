@@ -3,7 +3,7 @@
 use super::matrix::{Project, Who, all_in, all_on_system};
 use super::operations::Row;
 use haven_db::params;
-use haven_testkit::{Client, TestApp, image};
+use haven_testkit::{Answer, Client, TestApp, image};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -52,9 +52,10 @@ impl People {
             ("{repository_name}", "web".to_owned()),
             ("{reference}", "v1".to_owned()),
             ("{tag_name}", "old".to_owned()),
+            ("{meta_name}", "auto_scan".to_owned()),
         ];
         holes.extend(robots(app, name, project).await);
-        holes.extend(others(app, name).await);
+        holes.extend(others(app, name, project).await);
         Scene { client, holes }
     }
 }
@@ -85,8 +86,8 @@ async fn furnish(app: &TestApp, name: &str, public: bool) -> i64 {
     id
 }
 
-/// Somebody and a group that are asked about, by the holes that their numbers fill.
-async fn others(app: &TestApp, project: &str) -> Vec<(&'static str, String)> {
+/// Somebody and a group that are asked about, by the holes that their numbers fill. The group is a member of the project.
+async fn others(app: &TestApp, project: &str, kind: Project) -> Vec<(&'static str, String)> {
     let name = format!("other-{project}");
     let user = json!({ "username": name, "realname": name, "email": format!("{name}@example.com"),
         "password": "Harbor12345" });
@@ -94,11 +95,22 @@ async fn others(app: &TestApp, project: &str) -> Vec<(&'static str, String)> {
     let mut holes = vec![("{token_id}", "999999".to_owned())];
     for (hole, path, body) in [("{user_id}", "users", user), ("{group_id}", "usergroups", group)] {
         let made = app.admin().post(&format!("/api/v2.0/{path}"), &body).await;
-        assert_eq!(made.status, 201, "{}", made.text());
-        let id = made.header("location").rsplit('/').next().map(str::to_owned);
-        holes.push((hole, id.unwrap_or_default()));
+        holes.push((hole, number(&made)));
     }
+    if kind == Project::Missing {
+        holes.push(("{mid}", "1".to_owned()));
+        return holes;
+    }
+    let member = json!({ "role_id": 4, "member_group": { "group_name": name, "group_type": 3 } });
+    let made = app.admin().post(&format!("/api/v2.0/projects/{project}/members"), &member).await;
+    holes.push(("{mid}", number(&made)));
     holes
+}
+
+/// The number of what was made.
+fn number(made: &Answer) -> String {
+    assert_eq!(made.status, 201, "{}", made.text());
+    made.header("location").rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 /// The robots that are asked about, by the holes that their numbers fill.
