@@ -6,9 +6,10 @@ use crate::settings::{Configured, Settings};
 use crate::statistics::Storage;
 use crate::token::{self, Tokens};
 use crate::vault::Vault;
-use crate::{Result, identity, projects, system};
+use crate::{Result, audit, catalog, identity, projects, system};
 use haven_blobs::BlobStore;
 use haven_db::{Clock, Db};
+use haven_jobs::Wake;
 use ring::hmac;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,9 @@ pub struct App {
     pub(crate) manifests: ManifestCache,
     pub(crate) health: system::Health,
     pub(crate) storage: Storage,
+    pub(crate) events: Wake,
+    pub(crate) forwarding: audit::Forwarding,
+    pub(crate) pulls: catalog::Pulls,
     pub(crate) storage_name: &'static str,
     pub(crate) vault: Vault,
     secret_key: [u8; 32],
@@ -63,6 +67,9 @@ impl App {
             manifests: ManifestCache::default(),
             health: system::Health::default(),
             storage: Storage::default(),
+            events: Wake::default(),
+            forwarding: audit::Forwarding::default(),
+            pulls: catalog::Pulls::default(),
             storage_name: options.storage_name,
             vault: Vault::new(&options.secret_key),
             secret_key: options.secret_key,

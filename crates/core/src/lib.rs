@@ -7,8 +7,10 @@ pub mod access;
 pub mod access_tokens;
 pub mod allowlists;
 mod app;
+pub mod audit;
 pub mod catalog;
 mod error;
+pub mod events;
 pub mod fsck;
 pub mod groups;
 pub mod identity;
@@ -22,6 +24,8 @@ pub mod sessions;
 pub mod settings;
 pub mod statistics;
 pub mod system;
+#[cfg(test)]
+mod testing;
 pub mod token;
 mod vault;
 

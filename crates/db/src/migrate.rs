@@ -23,6 +23,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     same(4, "robots", include_str!("../../../migrations/0004_robots.sql")),
     same(5, "identity", include_str!("../../../migrations/0005_identity.sql")),
     same(6, "projects", include_str!("../../../migrations/0006_projects.sql")),
+    same(7, "events", include_str!("../../../migrations/0007_events.sql")),
+    same(8, "audit", include_str!("../../../migrations/0008_audit.sql")),
 ];
 
 /// A step whose text serves both engines.

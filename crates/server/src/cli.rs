@@ -83,6 +83,14 @@ enum AdminCommand {
     ///
     /// The password is read from standard input if that is no terminal, else one is made up and printed.
     ResetPassword(Common),
+    /// Show the events that were set aside because what follows from them failed again and again.
+    Events {
+        #[command(flatten)]
+        common: Common,
+        /// Put them back, to be tried again by the running server.
+        #[arg(long)]
+        retry: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -140,6 +148,9 @@ impl Cli {
             Command::Project { command } => block_on(project::run(command)),
             Command::Admin { command: AdminCommand::ResetPassword(common) } => {
                 common.load().and_then(|config| block_on(admin::reset_password(config)))
+            }
+            Command::Admin { command: AdminCommand::Events { common, retry } } => {
+                common.load().and_then(|config| block_on(admin::events(config, retry)))
             }
         };
         match done {

@@ -1,6 +1,7 @@
 //! The binary `haven`.
 
 mod admin;
+mod background;
 mod cli;
 mod fsck;
 mod handles;

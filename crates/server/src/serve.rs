@@ -1,7 +1,7 @@
 //! `haven serve`: from a configuration to a running registry, and down again without losing a request.
 
 use crate::cli::{Failure, say};
-use crate::{handles, secrets, storage};
+use crate::{background, handles, secrets, storage};
 use haven_core::registry::{self, Purge};
 use haven_core::settings::{Change, Configured, Values};
 use haven_core::{App, access_tokens, identity, quota, sessions};
@@ -48,6 +48,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         let socket = listen::bind(wanted.addr).await?;
         listeners.push(Listener::separate(socket, metrics.router(&wanted.path)));
         gauge_uploads(&app, &metrics, &stop);
+        background::gauge(&app, &metrics, &stop);
     }
     for listener in &listeners {
         tracing::info!(address = %listener.local_addr()?, "listening");
@@ -55,6 +56,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     purge_uploads(&app, config.upload_purging, &stop);
     fold_quotas(&app, &stop);
     purge_identities(&app, &stop);
+    background::start(&app, &stop);
     let network = network(&config)?;
     let router = haven_web::router(haven_web::Options {
         app: Arc::clone(&app),
@@ -69,6 +71,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         // Such as a commit to storage that does not answer. The session's row stays, and its client asks again.
         tracing::warn!(tasks = app.tasks.len(), "giving up work that goes on without a client");
     }
+    background::finish(&app).await;
     tracing::info!(?stopped, "bye");
     Ok(())
 }

@@ -120,9 +120,23 @@ impl TestApp {
 
     /// The same at one that knows this of the network besides.
     pub async fn replica_within(&self, network: Network, login_delay: Duration) -> Client {
-        let db = Db::open(self.db.options()).await.unwrap();
-        let app = open(db, self.clock.clone(), self.blobs(), login_delay).await;
+        let app = self.another_with(login_delay).await;
         Client::new(router(&app, network), Some(("admin".to_owned(), PASSWORD.to_owned())))
+    }
+
+    /// Another replica of the same installation.
+    pub async fn another(&self) -> Arc<App> {
+        self.another_with(Duration::ZERO).await
+    }
+
+    async fn another_with(&self, login_delay: Duration) -> Arc<App> {
+        let db = Db::open(self.db.options()).await.unwrap();
+        open(db, self.clock.clone(), self.blobs(), login_delay).await
+    }
+
+    /// The administrator at the door of a replica.
+    pub fn door(app: &Arc<App>) -> Client {
+        Client::new(router(app, Network::default()), Some(("admin".to_owned(), PASSWORD.to_owned())))
     }
 
     /// Somebody in front of a browser.

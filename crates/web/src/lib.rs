@@ -3,6 +3,7 @@
 //! Handlers read, call one operation of `haven_core`, and answer; every rule is there. No SQL and no storage here.
 
 mod api;
+mod audited;
 mod caller;
 pub mod conn;
 pub mod contract;
@@ -57,6 +58,7 @@ pub fn router(options: Options) -> Router {
     };
     let rest = api::version_routes().into_router().merge(rest().into_router());
     let rest = rest.merge(login::routes().into_router());
+    let rest = rest.layer(from_fn_with_state(web.clone(), audited::layer));
     let rest = rest.layer(from_fn_with_state(web.clone(), read_only::layer));
     let rest = rest.layer(from_fn_with_state(options.api_timeout, in_time));
     let rest = rest.merge(tokens().into_router());

@@ -83,10 +83,13 @@ pub mod permissions {
 
     permissions! {
         /// Read a project and its properties.
-        /// Read a project and its properties.
         ReadProject = Project, Read, project;
         /// Change a project's properties.
         UpdateProject = Project, Update, project;
+        /// Read a project's audit log.
+        ListLogs = Log, List, project;
+        /// Read the audit log of the whole installation.
+        ListAuditLog = AuditLog, List, system;
         /// Delete a project.
         DeleteProject = Project, Delete, project;
         /// See all properties of a project by themselves.

@@ -70,7 +70,12 @@ pub struct Limited {
 impl Limits {
     /// Whether the limits leave room for an action in a project.
     pub(super) fn cover(&self, project: &Project, resource: Resource, action: Action) -> bool {
-        let here = self.projects.as_ref().is_none_or(|projects| projects.contains(&project.id));
+        self.cover_in(project.id, resource, action)
+    }
+
+    /// The same for the project of this id.
+    pub(super) fn cover_in(&self, project: i64, resource: Resource, action: Action) -> bool {
+        let here = self.projects.as_ref().is_none_or(|projects| projects.contains(&project));
         here && self.reach.iter().any(|reach| reach.covers(resource, action))
     }
 

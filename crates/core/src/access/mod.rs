@@ -25,7 +25,7 @@ pub use standing::Standing;
 
 use crate::projects::{self, Project};
 use crate::registry::Owner;
-use crate::{App, Code, Error, Result};
+use crate::{App, Code, Error, Result, members};
 use haven_oci::ProjectName;
 use permissions::{Push, ReadCatalog};
 
@@ -124,6 +124,48 @@ pub fn may_system(caller: &Caller, resource: SystemResource, action: Action) -> 
         Caller::Robot(robot) => robot.may_on_system(resource, action),
         Caller::Anonymous | Caller::Token(_) => false,
     }
+}
+
+/// Where somebody may do a thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// In all projects, and outside of any.
+    Everywhere,
+    /// In all projects.
+    EveryProject,
+    /// In the projects of these ids.
+    In(Vec<i64>),
+}
+
+/// Where a caller may do one thing in projects by what was granted to them, apart from what public projects let everybody
+/// do.
+///
+/// # Errors
+/// Only when the database fails.
+pub async fn extent<P: Permission>(app: &App, caller: &Caller) -> Result<Extent> {
+    if may_everywhere(caller, P::RESOURCE, P::ACTION) {
+        return Ok(Extent::EveryProject);
+    }
+    let mut projects: Vec<i64> = match caller {
+        Caller::Person(person) => projects_of::<P>(app, person).await?,
+        Caller::Limited(limited) => {
+            let covered = |project: &i64| limited.limits.cover_in(*project, P::RESOURCE, P::ACTION);
+            let mine = projects_of::<P>(app, &limited.person).await?;
+            mine.into_iter().filter(covered).collect()
+        }
+        Caller::Robot(robot) => robot.allowed(P::RESOURCE, P::ACTION).collect(),
+        Caller::Anonymous | Caller::Token(_) => Vec::new(),
+    };
+    projects.sort_unstable();
+    projects.dedup();
+    Ok(Extent::In(projects))
+}
+
+/// The projects in which a person may do one thing by their roles.
+async fn projects_of<P: Permission>(app: &App, person: &Person) -> Result<Vec<i64>> {
+    let roles = members::memberships(app, person).await?.into_iter();
+    let may = |role: Role| policy::role_may(role, P::RESOURCE, P::ACTION);
+    Ok(roles.filter(|(_, role)| may(*role)).map(|(project, _)| project).collect())
 }
 
 /// Asks for one permission on the whole system.

@@ -1,6 +1,7 @@
 //! Removing artifacts, and the steps that removal is made of.
 
 use super::sql;
+use super::told::{self, Place};
 use crate::access::{Grant, permissions::DeleteArtifact};
 use crate::{App, Code, Error, Result, registry};
 use haven_db::{Timestamp, Tx, params};
@@ -30,7 +31,8 @@ pub async fn delete_artifact(
             None => None,
         },
     };
-    let freed = remove_artifact(&mut tx, id, artifact.ok_or_else(unknown)?, now).await?;
+    let place = Place::new(grant, repository, id, now);
+    let freed = told::delete_artifact(app, &mut tx, &place, artifact.ok_or_else(unknown)?).await?;
     registry::unlink(&mut tx, grant.project.id, &freed).await?;
     Ok(tx.commit().await?)
 }

@@ -7,16 +7,19 @@ mod artifacts;
 mod class;
 mod delete;
 mod expected;
+mod pulls;
 mod push;
 mod recompute;
 mod remake;
 mod repositories;
 mod sql;
 mod tags;
+pub(crate) mod told;
 
 pub use artifacts::{Accessory, Artifact, Include, Reference, accessories, artifact, list_artifacts};
 pub use class::Class;
 pub use delete::delete_artifact;
+pub use pulls::{Pulls, flush_pulls, pulls_wake};
 pub use repositories::{
     Repository, delete_repository, describe_repository, list_all_repositories, list_repositories, repository,
 };
@@ -24,6 +27,7 @@ pub use tags::{Tag, create_tag, delete_tag, list_tags};
 
 pub(crate) use delete::{artifact_by_digest, remove_artifact, remove_tag};
 pub(crate) use expected::{Expected, total_size};
+pub(crate) use pulls::{Pull, note_pull};
 pub(crate) use push::{
     NewArtifact, attach, check_children, children, lock_repository, missing, open_repository, put_artifact,
     put_tag, relist,

@@ -1,10 +1,12 @@
 //! Repositories over REST.
 
 use super::sql;
+use super::told::{self, Place};
 use crate::access::{
     Caller, Grant, Viewer,
     permissions::{DeleteRepository, ListRepositories, ReadRepository, UpdateRepository},
 };
+use crate::audit::Act;
 use crate::{App, Error, Result, registry};
 use haven_db::list::{Column, Kind, Query, Select};
 use haven_db::{Timestamp, Value, params};
@@ -135,16 +137,18 @@ pub async fn delete_repository(
     let locked = super::lock_repository(&mut tx, grant.project.id, name, now).await?;
     let id = locked.ok_or_else(|| unknown(name))?;
     let mut freed = BTreeSet::new();
+    let place = Place::new(grant, name, id, now);
     loop {
         let artifacts = tx.query(sql::ARTIFACTS_IN, params![id]).await?;
         if artifacts.is_empty() {
             break;
         }
         for row in artifacts {
-            freed.append(&mut super::remove_artifact(&mut tx, id, row.get(0)?, now).await?);
+            freed.append(&mut told::delete_artifact(app, &mut tx, &place, row.get(0)?).await?);
         }
     }
     tx.execute(sql::DELETE_REPOSITORY, params![id]).await?;
+    place.record(app, &mut tx, Act::DeleteRepository, name.to_string()).await?;
     registry::unlink(&mut tx, grant.project.id, &freed).await?;
     Ok(tx.commit().await?)
 }

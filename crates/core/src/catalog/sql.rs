@@ -14,6 +14,53 @@ pub(super) const LOCK_REPOSITORY: &str =
 pub(super) const ARTIFACT_BY_DIGEST: &str =
     "SELECT id, size FROM artifact WHERE repository_id = $1 AND digest = $2";
 
+pub(super) const DIGEST: &str = "SELECT digest FROM artifact WHERE id = $1";
+
+pub(super) const TAG_NAMES: &str =
+    "SELECT name FROM tag WHERE artifact_id = $1 ORDER BY pushed_at DESC, id DESC";
+
+/// In the order of ids, as everybody who holds several at once.
+pub(super) const HOLD_REPOSITORIES: &str =
+    "SELECT id FROM repository WHERE id IN ({list}) ORDER BY id FOR UPDATE";
+
+/// Pairs of an id and a number, under the names that both engines give them: `column1` and `column2`.
+fn pairs(count: usize) -> String {
+    let pair = |n: usize| format!("(CAST(${} AS BIGINT), CAST(${} AS BIGINT))", 2 * n + 1, 2 * n + 2);
+    (0..count).map(pair).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn add_pulls(count: usize) -> String {
+    format!(
+        "UPDATE repository SET pull_count = pull_count + v.column2 FROM (VALUES {}) AS v
+        WHERE repository.id = v.column1",
+        pairs(count)
+    )
+}
+
+/// Times only go forward, whichever replica comes last.
+pub(super) fn touch_artifacts(count: usize) -> String {
+    format!(
+        "UPDATE artifact SET pulled_at = v.column2 FROM (VALUES {}) AS v
+        WHERE artifact.id = v.column1 AND artifact.pulled_at < v.column2",
+        pairs(count)
+    )
+}
+
+pub(super) fn touch_tags(count: usize) -> String {
+    format!(
+        "UPDATE tag SET pulled_at = v.column2 FROM (VALUES {}) AS v
+        WHERE tag.id = v.column1 AND tag.pulled_at < v.column2",
+        pairs(count)
+    )
+}
+
+/// An index was pulled when a part of it was.
+pub(super) const TOUCH_PARENTS: &str = "UPDATE artifact SET pulled_at = (SELECT MAX(c.pulled_at)
+        FROM artifact_reference r JOIN artifact c ON c.id = r.child_id WHERE r.parent_id = artifact.id)
+    WHERE id IN (SELECT r.parent_id FROM artifact_reference r WHERE r.child_id IN ({list}))
+    AND pulled_at < (SELECT MAX(c.pulled_at)
+        FROM artifact_reference r JOIN artifact c ON c.id = r.child_id WHERE r.parent_id = artifact.id)";
+
 pub(super) const ARTIFACT_BY_TAG: &str = "SELECT artifact_id FROM tag WHERE repository_id = $1 AND name = $2";
 
 pub(super) const INSERT_ARTIFACT: &str =

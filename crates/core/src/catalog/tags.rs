@@ -1,5 +1,6 @@
 //! Tags over REST.
 
+use super::told::{self, Place};
 use super::{artifacts, sql};
 use crate::access::{
     Grant,
@@ -70,6 +71,8 @@ pub async fn create_tag(
         return Err(Error::new(Code::Conflict, format!("tag {tag} already exists")));
     }
     super::relist(&mut tx, id, artifact, &[], now).await?;
+    let place = Place::new(grant, repository, id, now);
+    told::tagged(app, &mut tx, &place, artifact, &tag).await?;
     Ok(tx.commit().await?)
 }
 
@@ -96,5 +99,7 @@ pub async fn delete_tag(
         return Err(unknown());
     }
     super::relist(&mut tx, id, artifact, &[], now).await?;
+    let place = Place::new(grant, repository, id, now);
+    told::untagged(app, &mut tx, &place, artifact, &tag).await?;
     Ok(tx.commit().await?)
 }

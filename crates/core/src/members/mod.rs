@@ -101,6 +101,14 @@ pub(crate) fn only_of(select: Select, sql: &'static str, person: &Person) -> Sel
     select.filter_list(sql, vec![person.id.into()], groups)
 }
 
+/// The roles that a person has, by themselves and by their groups, with the projects they are for.
+pub(crate) async fn memberships(app: &App, person: &Person) -> Result<Vec<(i64, Role)>> {
+    // No group has the number 0: without any, the person alone is asked about.
+    let groups = person.groups.iter().copied().chain([0]);
+    let rows = app.db.query_in(sql::MEMBERSHIPS, groups, params![person.id]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, sql::role(row.get(1)?)?))).collect()
+}
+
 /// How many members have each role, in the order of [`Role::ALL`].
 pub(crate) async fn count_by_role(app: &App, project: i64) -> Result<[i64; Role::ALL.len()]> {
     let mut counts = [0; Role::ALL.len()];

@@ -18,6 +18,10 @@ pub(super) const ADMINISTERS: &str = "SELECT id FROM project_member
     WHERE role_id = {after} AND (entity_type = 'u' AND entity_id = {next}
         OR entity_type = 'g' AND entity_id IN ({list})) LIMIT 1";
 
+/// The list is of groups.
+pub(super) const MEMBERSHIPS: &str = "SELECT project_id, role_id FROM project_member
+    WHERE entity_type = 'u' AND entity_id = {next} OR entity_type = 'g' AND entity_id IN ({list})";
+
 pub(super) const DELETE_EVERYWHERE: &str =
     "DELETE FROM project_member WHERE entity_type = $1 AND entity_id = $2";
 

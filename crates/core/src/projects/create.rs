@@ -4,6 +4,7 @@ use super::metadata::{self, Metadata};
 use super::sql;
 use crate::access::{Action, Caller, Role, SystemResource, may_system, require_authenticated};
 use crate::allowlists::{self, NewAllowlist};
+use crate::audit::{self, Act, Entry};
 use crate::members::{self, Entity};
 use crate::settings::{self, Values};
 use crate::{App, Code, Error, Result, identity, quota};
@@ -62,6 +63,8 @@ pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<i64> 
     members::enlist(&mut tx, id, Entity::User(owner), Role::ProjectAdmin, now).await?;
     allowlists::put(&mut tx, id, &allowlist, now).await?;
     quota::open(&mut tx, id, limit, now).await?;
+    let entry = Entry::new(Act::CreateProject, &caller.actor(), name.as_str()).in_project(id);
+    audit::record(app, &mut tx, entry).await?;
     tx.commit().await?;
     Ok(id)
 }

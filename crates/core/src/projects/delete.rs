@@ -2,6 +2,8 @@
 
 use super::{gone, sql};
 use crate::access::{Grant, permissions::DeleteProject};
+use crate::audit::{self, Act, Entry};
+use crate::events::{self, Event};
 use crate::{App, Code, Error, Result, allowlists, members, quota, robots};
 use haven_db::params;
 
@@ -37,5 +39,10 @@ pub async fn delete(app: &App, grant: &Grant<DeleteProject>) -> Result<()> {
     tx.execute(sql::DELETE_BLOBS, params![id]).await?;
     quota::close(&mut tx, id).await?;
     robots::remove_of_project(&mut tx, id).await?;
+    let name = grant.project.name.as_str();
+    let entry = Entry::new(Act::DeleteProject, &grant.actor, name).in_project(id);
+    audit::record(app, &mut tx, entry).await?;
+    let event = Event::ProjectDeleted { name: name.to_owned() };
+    events::emit(app, &mut tx, id, &grant.actor, &event).await?;
     Ok(tx.commit().await?)
 }

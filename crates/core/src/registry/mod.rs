@@ -26,7 +26,7 @@ pub use blobs::{Blob, delete as delete_blob, link as link_blob, open as open_blo
 pub use catalog::{Listing, repositories, tags};
 pub use delete::delete as delete_manifest;
 pub use mount::mount;
-pub use pull::{ManifestCache, Pulled, manifest};
+pub use pull::{ManifestCache, Pulled, count_pull, manifest};
 pub use push::{Pushed, push};
 pub use referrers::{Referrer, referrers};
 pub use sweep::{Purge, purge_uploads};
@@ -38,3 +38,4 @@ pub use whole::push_blob;
 pub(crate) use links::{relink, unlink};
 pub(crate) use lost::{declare_lost, end_upload, find_again, keep_manifest, make_lost, mend_manifest};
 pub(crate) use removal::{Doomed, Removed, Watch, remove, try_watch, watch};
+pub(crate) use sweep::abandon_uploads;

@@ -7,6 +7,7 @@ use super::links::link;
 use super::removal::watch;
 use super::sql;
 use crate::access::{Grant, permissions::Push};
+use crate::catalog::told::{self, Place};
 use crate::catalog::{self, Class, NewArtifact};
 use crate::{App, Code, Error, Result, quota};
 use bytes::Bytes;
@@ -85,6 +86,8 @@ pub async fn push(
     }
     catalog::attach(&mut tx, &new, artifact, tag, now).await?;
     catalog::relist(&mut tx, repository_id, artifact, &children, now).await?;
+    let place = Place::new(grant, repository, repository_id, now);
+    told::pushed(app, &mut tx, &place, (artifact, &digest), tag).await?;
     quota::charge(&mut tx, limits, grant.project.id, added).await?;
     tx.commit().await?;
     Ok(Pushed { digest, subject: manifest.subject.map(|subject| subject.digest) })

@@ -36,7 +36,7 @@ pub enum Shape {
     Filled,
     /// As [`Shape::Filled`], short and without a colon, which would end the name in Basic credentials.
     Prefix,
-    /// `host:port`, or empty.
+    /// `host:port`, or `udp://host:port`, or empty.
     Endpoint,
     /// A JSON object of texts, in a text.
     Map,
@@ -109,7 +109,7 @@ impl Shape {
             Self::Flag => "it is either true or false",
             Self::Filled => "it must not be empty",
             Self::Prefix => "it has up to 128 bytes, is not blank and has no colon",
-            Self::Endpoint => "it is host:port",
+            Self::Endpoint => "it is host:port, or udp://host:port",
             Self::Map => "it is a JSON object of texts",
             _ => "it is too long, or no text",
         }
@@ -121,7 +121,8 @@ fn is_prefix(text: &str) -> bool {
 }
 
 fn is_endpoint(text: &str) -> bool {
-    let Some((host, port)) = text.rsplit_once(':') else { return text.is_empty() };
+    let bare = text.strip_prefix("udp://").or_else(|| text.strip_prefix("tcp://")).unwrap_or(text);
+    let Some((host, port)) = bare.rsplit_once(':') else { return text.is_empty() };
     !host.is_empty()
         && host.len() <= 255
         && !host.contains(|c: char| c.is_whitespace() || c == '/')

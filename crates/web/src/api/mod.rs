@@ -3,6 +3,7 @@
 mod access_tokens;
 mod allowlists;
 mod artifacts;
+mod audit;
 mod groups;
 mod members;
 mod metadatas;
@@ -45,6 +46,7 @@ pub(crate) fn routes() -> Routes<Web> {
         .merge(robots::routes())
         .merge(project_robots::routes())
         .merge(permissions::routes())
+        .merge(audit::routes())
 }
 
 /// `GET /api/version`, which lives outside the prefix.

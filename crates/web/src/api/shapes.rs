@@ -5,6 +5,7 @@ mod projects;
 
 pub(super) use projects::{allowlist, found, member, project, statistics, summary};
 
+use haven_core::audit::Line;
 use haven_core::catalog::{Accessory, Artifact, Reference, Repository, Tag};
 use haven_core::identity::User;
 use haven_db::Timestamp;
@@ -140,6 +141,24 @@ pub(super) fn tag(tag: &Tag) -> Value {
         .time("push_time", tag.pushed_at)
         .time("pull_time", tag.pulled_at)
         .with("immutable", false)
+        .done()
+}
+
+/// `earlier` leaves out what Harbor's earlier versions did not record.
+pub(super) fn audit_line(line: &Line, earlier: bool) -> Value {
+    let shape = Shape::new()
+        .with("id", line.id)
+        .with("username", line.username.as_str())
+        .with("resource", line.resource.as_str())
+        .with("resource_type", line.resource_type.as_str())
+        .with("operation", line.operation.as_str())
+        .time("op_time", line.happened_at);
+    if earlier {
+        return shape.done();
+    }
+    shape
+        .unless_empty("operation_description", line.description.as_str())
+        .with("operation_result", line.succeeded)
         .done()
 }
 
