@@ -14,6 +14,7 @@ pub mod events;
 pub mod fsck;
 pub mod groups;
 pub mod identity;
+pub mod labels;
 pub mod members;
 pub mod projects;
 pub mod quota;

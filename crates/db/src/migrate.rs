@@ -25,6 +25,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     same(6, "projects", include_str!("../../../migrations/0006_projects.sql")),
     same(7, "events", include_str!("../../../migrations/0007_events.sql")),
     same(8, "audit", include_str!("../../../migrations/0008_audit.sql")),
+    same(9, "labels", include_str!("../../../migrations/0009_labels.sql")),
 ];
 
 /// A step whose text serves both engines.

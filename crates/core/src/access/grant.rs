@@ -128,8 +128,16 @@ pub mod permissions {
         ListArtifacts = Artifact, List, project;
         /// See one artifact.
         ReadArtifact = Artifact, Read, project;
+        /// Make an artifact, as a copy of another.
+        CreateArtifact = Artifact, Create, project;
         /// Delete an artifact.
         DeleteArtifact = Artifact, Delete, project;
+        /// Read what is known of an artifact beyond its row.
+        ReadAddition = ArtifactAddition, Read, project;
+        /// Give an artifact a label.
+        AddLabel = ArtifactLabel, Create, project;
+        /// Take a label from an artifact.
+        RemoveLabel = ArtifactLabel, Delete, project;
         /// See what hangs on an artifact.
         ListAccessories = Accessory, List, project;
         /// See the tags of an artifact.
@@ -138,6 +146,16 @@ pub mod permissions {
         CreateTag = Tag, Create, project;
         /// Remove a tag.
         DeleteTag = Tag, Delete, project;
+        /// See the labels of a project.
+        ListLabels = Label, List, project;
+        /// See a label of a project, or of the whole registry.
+        ReadLabel = Label, Read, project | system;
+        /// Make a label.
+        CreateLabel = Label, Create, project | system;
+        /// Change a label.
+        UpdateLabel = Label, Update, project | system;
+        /// Delete a label.
+        DeleteLabel = Label, Delete, project | system;
         /// Make a robot account.
         CreateRobot = Robot, Create, project | system;
         /// See one robot account.

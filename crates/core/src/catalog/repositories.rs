@@ -106,21 +106,43 @@ pub async fn repository(
     sql::repository(&row.ok_or_else(|| unknown(name))?)
 }
 
-/// Changes what a repository says of itself.
+/// Longer descriptions are somebody's book.
+const MAX_DESCRIPTION: usize = 64 << 10;
+
+/// Changes what a repository says of itself. It is kept as text for a page: what HTML would read as more is escaped.
 ///
 /// # Errors
-/// `NotFound`.
+/// `NotFound`, `BadRequest` when it is too long.
 pub async fn describe_repository(
     app: &App,
     grant: &Grant<UpdateRepository>,
     name: &RepositoryName,
     description: &str,
 ) -> Result<()> {
-    let row = params![grant.project.id, name.as_str(), description, app.clock.now()];
+    if description.len() > MAX_DESCRIPTION {
+        return Err(Error::bad_request(format!("the description is longer than {MAX_DESCRIPTION} bytes")));
+    }
+    let row = params![grant.project.id, name.as_str(), escaped(description), app.clock.now()];
     match app.db.execute(sql::DESCRIBE_REPOSITORY, row).await? {
         0 => Err(unknown(name)),
         _ => Ok(()),
     }
+}
+
+/// As clients of Harbor know it, down to the numbers.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&#34;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
 }
 
 /// Deletes a repository with all its artifacts.
@@ -137,18 +159,33 @@ pub async fn delete_repository(
     let locked = super::lock_repository(&mut tx, grant.project.id, name, now).await?;
     let id = locked.ok_or_else(|| unknown(name))?;
     let mut freed = BTreeSet::new();
-    let place = Place::new(grant, name, id, now);
-    loop {
-        let artifacts = tx.query(sql::ARTIFACTS_IN, params![id]).await?;
-        if artifacts.is_empty() {
-            break;
-        }
-        for row in artifacts {
-            freed.append(&mut told::delete_artifact(app, &mut tx, &place, row.get(0)?).await?);
+    for statement in sql::DELETE_REPOSITORY {
+        for row in tx.query(statement, params![id]).await? {
+            freed.insert(row.get(0)?);
         }
     }
-    tx.execute(sql::DELETE_REPOSITORY, params![id]).await?;
-    place.record(app, &mut tx, Act::DeleteRepository, name.to_string()).await?;
+    told::repository_deleted(app, &mut tx, &Place::new(grant, name, id, now)).await?;
     registry::unlink(&mut tx, grant.project.id, &freed).await?;
     Ok(tx.commit().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn html_is_escaped() {
+        assert_eq!(
+            escaped(r#"<a href="x">it's</a> & é"#),
+            "&lt;a href=&#34;x&#34;&gt;it&#39;s&lt;/a&gt; &amp; é"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_left_that_html_would_read(text in "\\PC{0,40}") {
+            prop_assert!(!escaped(&text).contains(['<', '>', '"', '\'']));
+        }
+    }
 }

@@ -64,7 +64,7 @@ pub async fn create_tag(
     let mut tx = app.db.begin().await?;
     let locked = super::lock_repository(&mut tx, grant.project.id, repository, now).await?;
     let id = locked.ok_or_else(|| artifacts::unknown(repository, reference))?;
-    if tx.query_opt(sql::ONE_ARTIFACT, params![artifact]).await?.is_none() {
+    if tx.query_opt(sql::ARTIFACT_STILL, params![artifact]).await?.is_none() {
         return Err(artifacts::unknown(repository, reference));
     }
     if tx.execute(sql::ADD_TAG, params![id, artifact, tag.as_str(), now]).await? == 0 {

@@ -61,6 +61,12 @@ pub(crate) async fn delete_artifact(
     Ok(freed)
 }
 
+/// A repository was deleted with all that was in it, which is not told one by one.
+pub(super) async fn repository_deleted(app: &App, tx: &mut Tx, place: &Place<'_>) -> Result<()> {
+    place.record(app, tx, Act::DeleteRepository, place.repository.to_string()).await?;
+    place.emit(app, tx, &Event::RepositoryDeleted { name: place.repository.to_string() }).await
+}
+
 /// An artifact got a tag by itself, not by a push.
 pub(crate) async fn tagged(
     app: &App,

@@ -44,6 +44,8 @@ pub enum Event {
     TagCreated { repository: String, digest: String, tag: String },
     /// A name was taken away; what it named stays.
     TagDeleted { repository: String, digest: String, tag: String },
+    /// A repository was deleted with all that was in it.
+    RepositoryDeleted { name: String },
     /// A project was deleted.
     ProjectDeleted { name: String },
 }

@@ -12,6 +12,7 @@ pub(super) async fn react(tx: &mut Tx, occurred: &Occurred) -> Result<()> {
         Event::ArtifactPushed { .. }
         | Event::ArtifactDeleted { .. }
         | Event::TagCreated { .. }
-        | Event::TagDeleted { .. } => Ok(()),
+        | Event::TagDeleted { .. }
+        | Event::RepositoryDeleted { .. } => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use super::{gone, sql};
 use crate::access::{Grant, permissions::DeleteProject};
 use crate::audit::{self, Act, Entry};
 use crate::events::{self, Event};
-use crate::{App, Code, Error, Result, allowlists, members, quota, robots};
+use crate::{App, Code, Error, Result, allowlists, labels, members, quota, robots};
 use haven_db::params;
 
 /// Why a project with content stays.
@@ -35,6 +35,7 @@ pub async fn delete(app: &App, grant: &Grant<DeleteProject>) -> Result<()> {
     // The row stays for what is told of the past; whatever depends on it goes.
     members::dismiss_all(&mut tx, id).await?;
     allowlists::remove(&mut tx, id).await?;
+    labels::forget_project(&mut tx, id).await?;
     tx.execute(sql::DELETE_METADATA, params![id]).await?;
     tx.execute(sql::DELETE_BLOBS, params![id]).await?;
     quota::close(&mut tx, id).await?;

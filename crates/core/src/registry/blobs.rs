@@ -6,6 +6,7 @@ use crate::access::{
     permissions::{DeleteRepository, Pull},
 };
 use crate::{App, Code, Error, Result, quota};
+use futures::TryStreamExt as _;
 use haven_blobs::ByteStream;
 use haven_db::params;
 use haven_oci::Digest;
@@ -47,6 +48,20 @@ pub async fn open(app: &App, _grant: &Grant<Pull>, blob: &Blob, range: Range<u64
         tracing::error!(blob.digest = %blob.digest, "the storage does not have a blob that it was given");
     }
     Ok(opened?)
+}
+
+/// All bytes of a blob that something of the project refers to. The caller bounds the size.
+///
+/// # Errors
+/// `BlobUnknown` when storage has lost it, failures of storage.
+pub(crate) async fn read_whole(app: &App, digest: &Digest, size: u64) -> Result<Vec<u8>> {
+    let mut stream = app.blobs.read(digest, size, 0..size).await?;
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+    let broken = |error| Error::new(Code::Unavailable, "a blob cannot be read").because(error);
+    while let Some(chunk) = stream.try_next().await.map_err(broken)? {
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }
 
 /// A URL of the storage under which the blob can be read for [`LINK_LIFETIME`], where there is such a thing.

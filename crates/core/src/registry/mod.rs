@@ -35,7 +35,8 @@ pub use uploads::{
 };
 pub use whole::push_blob;
 
-pub(crate) use links::{relink, unlink};
+pub(crate) use blobs::read_whole;
+pub(crate) use links::{link_needed, relink, unlink};
 pub(crate) use lost::{declare_lost, end_upload, find_again, keep_manifest, make_lost, mend_manifest};
 pub(crate) use removal::{Doomed, Removed, Watch, remove, try_watch, watch};
 pub(crate) use sweep::abandon_uploads;

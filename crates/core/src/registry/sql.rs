@@ -69,6 +69,12 @@ pub(super) const UNLINK_BLOBS: &str =
     AND NOT EXISTS (SELECT 1 FROM artifact_blob u
         WHERE u.project_id = project_blob.project_id AND u.digest = project_blob.digest)";
 
+/// All that the artifacts of a list need, for the project `{next}`; answers the size of each that is new to it.
+pub(super) const LINK_NEEDED: &str = "INSERT INTO project_blob (project_id, digest, created_at)
+    SELECT DISTINCT CAST({next} AS BIGINT), u.digest, CAST({after} AS BIGINT) FROM artifact_blob u
+    WHERE u.artifact_id IN ({list}) ON CONFLICT (project_id, digest) DO NOTHING
+    RETURNING (SELECT b.size FROM blob b WHERE b.digest = project_blob.digest)";
+
 pub(super) const BLOB: &str = "SELECT b.size FROM project_blob l JOIN blob b ON b.digest = l.digest
     WHERE l.project_id = $1 AND l.digest = $2 AND NOT b.lost";
 

@@ -645,6 +645,10 @@ fn writes(session: &str, web: &Image) -> Vec<(Method, String)> {
         (Method::POST, "/api/v2.0/projects/".into()),
         (Method::DELETE, format!("/api//v2.0{}", ARTIFACTS.trim_start_matches("/api/v2.0"))),
         (Method::DELETE, format!("{ARTIFACTS}/v1")),
+        (Method::POST, format!("{ARTIFACTS}?from=library/app:v1")),
+        (Method::POST, format!("{ARTIFACTS}/v1/labels")),
+        (Method::POST, "/api/v2.0/labels".into()),
+        (Method::PUT, "/api/v2.0/labels/1".into()),
     ]
 }
 

@@ -2,13 +2,19 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 mod access_tokens;
+mod additions;
 mod allowlists;
 mod artifacts;
+mod copies;
 mod groups;
+mod icons;
+mod kinds;
+mod labels;
 mod lists;
 mod members;
 mod metadata;
 mod permissions;
+mod project_artifacts;
 mod projects;
 mod repositories;
 mod requests;

@@ -1,10 +1,13 @@
 //! The REST API below `/api/v2.0`: one file for each noun, each with its routes at the top.
 
 mod access_tokens;
+mod additions;
 mod allowlists;
 mod artifacts;
 mod audit;
 mod groups;
+mod icons;
+mod labels;
 mod members;
 mod metadatas;
 mod permissions;
@@ -42,7 +45,10 @@ pub(crate) fn routes() -> Routes<Web> {
         .merge(search::routes())
         .merge(repositories::routes())
         .merge(artifacts::routes())
+        .merge(additions::routes())
         .merge(tags::routes())
+        .merge(labels::routes())
+        .merge(icons::routes())
         .merge(robots::routes())
         .merge(project_robots::routes())
         .merge(permissions::routes())

@@ -6,8 +6,9 @@ mod projects;
 pub(super) use projects::{allowlist, found, member, project, statistics, summary};
 
 use haven_core::audit::Line;
-use haven_core::catalog::{Accessory, Artifact, Reference, Repository, Tag};
+use haven_core::catalog::{self, Accessory, Artifact, Reference, Repository, Tag};
 use haven_core::identity::User;
+use haven_core::labels::Label;
 use haven_db::Timestamp;
 use serde_json::{Map, Value};
 
@@ -99,8 +100,43 @@ pub(super) fn artifact(artifact: &Artifact) -> Value {
         .unless_empty("annotations", artifact.annotations.clone())
         .list("references", artifact.references.iter().map(reference).collect())
         .list("tags", artifact.tags.iter().map(tag).collect())
-        .list("labels", Vec::new())
+        .unless_empty("addition_links", addition_links(artifact))
+        .list("labels", artifact.labels.iter().map(label).collect())
         .list("accessories", artifact.accessories.iter().map(accessory).collect())
+        .unless_empty(
+            "inherited_accessories",
+            artifact.inherited.iter().map(accessory).collect::<Vec<Value>>(),
+        )
+        .done()
+}
+
+/// Where the additions of this kind of artifact are.
+fn addition_links(artifact: &Artifact) -> Value {
+    let of = format!("{}/{}/additions", artifacts_path(&artifact.repository), artifact.digest);
+    let names = catalog::additions_of(&artifact.kind, &artifact.manifest_media_type);
+    let link = |name: &catalog::AdditionName| {
+        let name = name.as_str();
+        (name.to_owned(), json!({ "href": format!("{of}/{name}"), "absolute": false }))
+    };
+    names.iter().map(link).collect()
+}
+
+/// The path of a repository's artifacts, with slashes in its name encoded twice.
+pub(super) fn artifacts_path(repository: &str) -> String {
+    let (project, path) = repository.split_once('/').unwrap_or((repository, ""));
+    format!("/api/v2.0/projects/{project}/repositories/{}/artifacts", path.replace('/', "%252F"))
+}
+
+pub(super) fn label(label: &Label) -> Value {
+    Shape::new()
+        .with("id", label.id)
+        .with("name", label.name.as_str())
+        .unless_empty("description", label.description.as_str())
+        .unless_empty("color", label.color.as_str())
+        .with("scope", label.scope.letter())
+        .unless_empty("project_id", label.scope.project())
+        .time("creation_time", label.created_at)
+        .time("update_time", label.updated_at)
         .done()
 }
 

@@ -21,11 +21,13 @@ pub(crate) enum Needs {
     System(&'static str, char),
     /// A permission in the project: a row and a letter of [`super::matrix::PROJECT`].
     Permission(&'static str, char),
+    /// The same, and to have shown who one is.
+    Named(&'static str, char),
     /// The same for a thing that is named by its number: one that is not there is not found, whoever asks.
     Found(&'static str, char),
 }
 
-use Needs::{AnyAdmin, Found, Known, Nothing, Permission, Person, PersonOrSystem, System};
+use Needs::{AnyAdmin, Found, Known, Named, Nothing, Permission, Person, PersonOrSystem, System};
 
 /// One way to ask for an operation.
 #[derive(Clone, Copy, Debug)]
@@ -70,8 +72,15 @@ impl Row {
             AnyAdmin => who == Who::Admin || who == Who::ProjectAdmin && !missing,
             System(resource, letter) => who.may_on_system(resource, letter),
             Found(..) if missing && who != Who::Anonymous => return 404,
-            Permission(resource, letter) if missing && who.may_anywhere(resource, letter) => return 404,
-            Permission(resource, letter) | Found(resource, letter) => who.may(project, resource, letter),
+            Permission(resource, letter) | Named(resource, letter)
+                if missing && who.may_anywhere(resource, letter) =>
+            {
+                return 404;
+            }
+            Named(..) if who == Who::Anonymous => false,
+            Permission(resource, letter) | Named(resource, letter) | Found(resource, letter) => {
+                who.may(project, resource, letter)
+            }
         };
         match (allowed, who) {
             (true, _) => self.success,
@@ -93,6 +102,7 @@ const SAME_SYSTEM_ROBOT: &str = r#"{ "name": "robot${project}-one", "level": "sy
     { "kind": "system", "namespace": "/", "access": [{ "resource": "user", "action": "list" }] }] }"#;
 const USER: &str = r#"{ "username": "new-{project}", "realname": "New", "email": "new-{project}@example.com",
     "password": "Harbor12345" }"#;
+const OF_PROJECT_LABEL: (&str, &str) = ("{label_id}", "{project_label_id}");
 const OF_PROJECT: &str = "q=Level%3Dproject%2CProjectID%3D{project_id}";
 const OF_SYSTEM: (&str, &str) = ("{robot_id}", "{system_robot_id}");
 const OLD: (&str, &str) = ("{robot_id}", "{old_robot_id}");
@@ -187,9 +197,29 @@ pub(crate) const OPERATIONS: &[Row] = &[
     row("listRepositories", Permission("repository", 'L'), 200),
     row("getRepository", Permission("repository", 'R'), 200),
     row("updateRepository", Permission("repository", 'U'), 200).body(r#"{ "description": "text" }"#),
+    row("getIcon", Nothing, 200),
+    row("ListLabels", Nothing, 200).query("scope=g"),
+    row("ListLabels", Permission("label", 'L'), 200).query("scope=p&project_id={project_id}"),
+    row("CreateLabel", System("label", 'C'), 201).body(r#"{ "name": "{project}-made", "scope": "g" }"#),
+    row("CreateLabel", Permission("label", 'C'), 201)
+        .body(r#"{ "name": "made", "scope": "p", "project_id": {project_id} }"#),
+    row("GetLabelByID", System("label", 'R'), 200),
+    row("GetLabelByID", Found("label", 'R'), 200).instead(OF_PROJECT_LABEL.0, OF_PROJECT_LABEL.1),
+    row("UpdateLabel", System("label", 'U'), 200).body(r#"{ "name": "{project}-changed" }"#),
+    row("UpdateLabel", Found("label", 'U'), 200)
+        .body(r#"{ "name": "changed" }"#)
+        .instead(OF_PROJECT_LABEL.0, OF_PROJECT_LABEL.1),
+    row("addLabel", Permission("artifact-label", 'C'), 200).body(r#"{ "id": {label_id} }"#),
+    row("removeLabel", Permission("artifact-label", 'D'), 200),
+    row("DeleteLabel", System("label", 'D'), 200),
+    row("DeleteLabel", Found("label", 'D'), 200).instead(OF_PROJECT_LABEL.0, OF_PROJECT_LABEL.1),
+    row("listArtifactsOfProject", Named("artifact", 'L'), 200),
     row("listArtifacts", Permission("artifact", 'L'), 200),
+    row("CopyArtifact", Permission("artifact", 'C'), 201).query("from={project}/web:v1"),
     row("getArtifact", Permission("artifact", 'R'), 200),
     row("listAccessories", Permission("accessory", 'L'), 200),
+    row("getVulnerabilitiesAddition", Permission("artifact-addition", 'R'), 200),
+    row("getAddition", Permission("artifact-addition", 'R'), 200),
     row("listTags", Permission("tag", 'L'), 200),
     row("createTag", Permission("tag", 'C'), 201).body(r#"{ "name": "new" }"#),
     row("deleteTag", Permission("tag", 'D'), 200),

@@ -53,9 +53,12 @@ impl People {
             ("{reference}", "v1".to_owned()),
             ("{tag_name}", "old".to_owned()),
             ("{meta_name}", "auto_scan".to_owned()),
+            ("{addition}", "build_history".to_owned()),
+            ("{digest}", PICTURE.to_owned()),
         ];
         holes.extend(robots(app, name, project).await);
         holes.extend(others(app, name, project).await);
+        holes.extend(labels(app, name, id, project).await);
         Scene { client, holes }
     }
 }
@@ -111,6 +114,23 @@ async fn others(app: &TestApp, project: &str, kind: Project) -> Vec<(&'static st
 fn number(made: &Answer) -> String {
     assert_eq!(made.status, 201, "{}", made.text());
     made.header("location").rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+/// The built-in icon of images.
+const PICTURE: &str = "sha256:0048162a053eef4d4ce3fe7518615bef084403614f8bca43b40ae2e762e11e06";
+
+/// The labels that are asked about: one of the registry, one of the project.
+async fn labels(app: &TestApp, name: &str, project_id: i64, project: Project) -> [(&'static str, String); 2] {
+    let make = async |label: Value| {
+        let made = app.admin().post("/api/v2.0/labels", &label).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        made.header("location").rsplit('/').next().unwrap().to_owned()
+    };
+    let here = match project {
+        Project::Missing => "999999".to_owned(),
+        _ => make(json!({ "name": "ours", "scope": "p", "project_id": project_id })).await,
+    };
+    [("{label_id}", make(json!({ "name": name, "scope": "g" })).await), ("{project_label_id}", here)]
 }
 
 /// The robots that are asked about, by the holes that their numbers fill.
