@@ -93,8 +93,7 @@ impl TestApp {
     }
 
     async fn on(db: TestDb, clock: Clock, folder: TempDir, bucket: Option<object::Options>) -> Self {
-        let app =
-            open(db.db(), clock.clone(), blobs(folder.path(), bucket.as_ref()), Duration::ZERO).await;
+        let app = open(db.db(), clock.clone(), blobs(folder.path(), bucket.as_ref()), Duration::ZERO).await;
         if app.needs_first_password().await.unwrap() {
             app.first_start(PASSWORD).await.unwrap();
         }

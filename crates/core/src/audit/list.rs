@@ -1,7 +1,7 @@
 //! Lists of lines, and who sees which.
 
 use super::{NO_PROJECT, sql};
-use crate::access::{self, Action, Caller, Grant, Extent, SystemResource, permissions::ListLogs};
+use crate::access::{self, Action, Caller, Extent, Grant, SystemResource, permissions::ListLogs};
 use crate::{App, Result};
 use haven_db::Timestamp;
 use haven_db::list::{Column, Kind, Page, Query, Select, same_key};

@@ -26,7 +26,13 @@ async fn told(place: &Place) -> Vec<String> {
 }
 
 fn administrator() -> Caller {
-    Caller::Person(Person { id: 1, username: "admin".into(), sysadmin: true, groups: Vec::new() })
+    Caller::Person(Person {
+        id: 1,
+        username: "admin".into(),
+        sysadmin: true,
+        auth_admin: false,
+        groups: Vec::new(),
+    })
 }
 
 #[tokio::test]

@@ -6,7 +6,6 @@ use crate::access::{
     Caller, Grant, Viewer,
     permissions::{DeleteRepository, ListRepositories, ReadRepository, UpdateRepository},
 };
-use crate::audit::Act;
 use crate::{App, Error, Result, registry};
 use haven_db::list::{Column, Kind, Query, Select};
 use haven_db::{Timestamp, Value, params};

@@ -4,10 +4,14 @@ use super::rules::{self, Profile};
 use super::{Credentials, check_rule, login, password, sql};
 use crate::access::permissions::{Administer, UpdateUser};
 use crate::access::{Caller, SystemGrant, require_login, require_person, require_system};
+use crate::audit::{self, Act, Entry};
 use crate::sessions::{self, SessionId};
 use crate::{App, Code, Error, Result};
-use haven_db::params;
+use haven_db::{Tx, params};
 use std::net::IpAddr;
+
+/// What the audit log says of it.
+const PASSWORD_CHANGED: &str = "the password changed";
 
 /// A password to be changed.
 #[derive(Debug)]
@@ -34,14 +38,13 @@ pub async fn update_profile(app: &App, caller: &Caller, id: i64, profile: &Profi
     rules::check_profile(profile)?;
     let Profile { email, realname, comment } = profile;
     let mut tx = app.db.begin().await?;
-    if tx.query_opt(sql::HOLD, params![id]).await?.is_none() {
-        return Err(unknown(id));
-    }
+    let name = hold(&mut tx, id).await?;
     if tx.query_opt(sql::TAKEN, params![email, email, id]).await?.is_some() {
         return Err(Error::new(Code::Conflict, format!("email {email} already exists")));
     }
     let row = params![id, email, realname, comment, app.clock.now()];
     tx.execute(sql::UPDATE_PROFILE, row).await?;
+    audit::record(app, &mut tx, Entry::new(Act::UpdateUser, &caller.actor(), name)).await?;
     Ok(tx.commit().await?)
 }
 
@@ -93,6 +96,8 @@ pub async fn change_password(
         None => None,
     };
     sessions::end_all(&mut tx, id, session.as_ref()).await?;
+    let entry = Entry::new(Act::UpdateUser, &caller.actor(), username).with(PASSWORD_CHANGED);
+    audit::record(app, &mut tx, entry).await?;
     tx.commit().await?;
     Ok(session)
 }
@@ -101,14 +106,20 @@ pub async fn change_password(
 ///
 /// # Errors
 /// `BadRequest` when the password breaks the rule for passwords, `NotFound`.
-pub async fn reset_password(app: &App, _grant: &SystemGrant<Administer>, id: i64, password: &str) -> Result<()> {
+pub async fn reset_password(
+    app: &App,
+    grant: &SystemGrant<Administer>,
+    id: i64,
+    password: &str,
+) -> Result<()> {
     check_rule(password)?;
     let hash = password::hash(password).await?;
     let mut tx = app.db.begin().await?;
-    if tx.execute(sql::RESET_PASSWORD, params![id, hash, app.clock.now()]).await? == 0 {
-        return Err(unknown(id));
-    }
+    let name = hold(&mut tx, id).await?;
+    tx.execute(sql::RESET_PASSWORD, params![id, hash, app.clock.now()]).await?;
     sessions::end_all(&mut tx, id, None).await?;
+    let entry = Entry::new(Act::UpdateUser, &grant.actor, name).with(PASSWORD_CHANGED);
+    audit::record(app, &mut tx, entry).await?;
     Ok(tx.commit().await?)
 }
 
@@ -116,11 +127,12 @@ pub async fn reset_password(app: &App, _grant: &SystemGrant<Administer>, id: i64
 ///
 /// # Errors
 /// `NotFound`.
-pub async fn set_sysadmin(app: &App, _grant: &SystemGrant<Administer>, id: i64, sysadmin: bool) -> Result<()> {
+pub async fn set_sysadmin(app: &App, grant: &SystemGrant<Administer>, id: i64, sysadmin: bool) -> Result<()> {
     let mut tx = app.db.begin().await?;
-    if tx.execute(sql::SET_SYSADMIN, params![id, sysadmin, app.clock.now()]).await? == 0 {
-        return Err(unknown(id));
-    }
+    let name = hold(&mut tx, id).await?;
+    tx.execute(sql::SET_SYSADMIN, params![id, sysadmin, app.clock.now()]).await?;
+    let more = if sysadmin { "made an administrator" } else { "no longer an administrator" };
+    audit::record(app, &mut tx, Entry::new(Act::UpdateUser, &grant.actor, name).with(more)).await?;
     Ok(tx.commit().await?)
 }
 
@@ -137,6 +149,14 @@ pub fn change_cli_secret(caller: &Caller) -> Result<()> {
 /// Whether an account is that of the caller.
 pub(super) fn is_own(caller: &Caller, id: i64) -> bool {
     caller.person().is_some_and(|person| person.id == id)
+}
+
+/// Holds an account until the transaction ends, and tells its name.
+pub(super) async fn hold(tx: &mut Tx, id: i64) -> Result<String> {
+    match tx.query_opt(sql::HOLD, params![id]).await? {
+        Some(row) => Ok(row.get(0)?),
+        None => Err(unknown(id)),
+    }
 }
 
 pub(super) fn unknown(id: i64) -> Error {

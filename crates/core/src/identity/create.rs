@@ -4,6 +4,7 @@ use super::rules::{self, Profile};
 use super::{check_rule, password, sql};
 use crate::access::permissions::{Administer, CreateUser};
 use crate::access::{Caller, SystemGrant, require_system};
+use crate::audit::{self, Act, Entry};
 use crate::{App, Code, Error, Result, settings};
 use haven_db::{Tx, params};
 
@@ -25,15 +26,20 @@ pub async fn create(app: &App, caller: &Caller, new: NewUser, from_portal: bool)
     if let Err(refusal) = require_system::<CreateUser>(caller) {
         may_register(app, refusal, from_portal).await?;
     }
-    make(app, &new, false).await
+    make(app, &caller.actor(), &new, false).await
 }
 
 /// Makes an account, perhaps an administrator's.
 ///
 /// # Errors
 /// As [`create`].
-pub async fn create_as(app: &App, _grant: &SystemGrant<Administer>, new: NewUser, sysadmin: bool) -> Result<i64> {
-    make(app, &new, sysadmin).await
+pub async fn create_as(
+    app: &App,
+    grant: &SystemGrant<Administer>,
+    new: NewUser,
+    sysadmin: bool,
+) -> Result<i64> {
+    make(app, &grant.actor, &new, sysadmin).await
 }
 
 async fn may_register(app: &App, refusal: Error, from_portal: bool) -> Result<()> {
@@ -46,7 +52,7 @@ async fn may_register(app: &App, refusal: Error, from_portal: bool) -> Result<()
     Ok(())
 }
 
-async fn make(app: &App, new: &NewUser, sysadmin: bool) -> Result<i64> {
+async fn make(app: &App, actor: &str, new: &NewUser, sysadmin: bool) -> Result<i64> {
     check_rule(&new.password)?;
     rules::check_username(&new.username)?;
     rules::check_profile(&new.profile)?;
@@ -54,6 +60,7 @@ async fn make(app: &App, new: &NewUser, sysadmin: bool) -> Result<i64> {
 
     let mut tx = app.db.begin().await?;
     let id = insert(app, &mut tx, new, &hash, sysadmin).await?;
+    audit::record(app, &mut tx, Entry::new(Act::CreateUser, actor, new.username.as_str())).await?;
     tx.commit().await?;
     Ok(id)
 }

@@ -1,8 +1,9 @@
 //! Accounts that go.
 
-use super::change::unknown;
+use super::change::{hold, unknown};
 use super::sql;
 use crate::access::{Caller, SystemGrant, permissions::DeleteUser, require_system};
+use crate::audit::{self, Act, Entry};
 use crate::members::{self, Entity};
 use crate::{App, Code, Error, Result, access_tokens, groups, sessions};
 use haven_db::params;
@@ -26,11 +27,12 @@ pub async fn delete(app: &App, caller: &Caller, id: i64) -> Result<()> {
 ///
 /// # Errors
 /// As [`delete`].
-pub async fn remove(app: &App, _grant: &SystemGrant<DeleteUser>, id: i64) -> Result<()> {
+pub async fn remove(app: &App, grant: &SystemGrant<DeleteUser>, id: i64) -> Result<()> {
     if id == ADMIN {
         return Err(refuse(id));
     }
     let mut tx = app.db.begin().await?;
+    let name = hold(&mut tx, id).await?;
     if tx.execute(sql::SOFT_DELETE, params![id, app.clock.now()]).await? == 0 {
         return Err(unknown(id));
     }
@@ -38,6 +40,7 @@ pub async fn remove(app: &App, _grant: &SystemGrant<DeleteUser>, id: i64) -> Res
     access_tokens::revoke_all(&mut tx, id).await?;
     groups::leave_all(&mut tx, id).await?;
     members::leave_all(&mut tx, Entity::User(id)).await?;
+    audit::record(app, &mut tx, Entry::new(Act::DeleteUser, &grant.actor, name)).await?;
     Ok(tx.commit().await?)
 }
 

@@ -19,8 +19,8 @@ pub use delete::{delete, remove};
 pub use list::{Named, by_name, exists, get, list, search};
 pub(crate) use login::{Candidate, Entered, Holder, enter};
 pub use login::{Credentials, Passwords, authenticate};
-pub(crate) use password::{hash, random, random_text};
 pub use password::{check_rule, generate};
+pub(crate) use password::{hash, random, random_text};
 pub use rules::Profile;
 
 use crate::access::{Caller, Person, require_known};

@@ -42,11 +42,7 @@ pub(super) const FOR_LOGIN: &str = concat!(
     ORDER BY CASE WHEN u.username = $1 THEN 0 ELSE 1 END LIMIT 1"
 );
 
-pub(super) const FOR_PASSWORD: &str =
-    "SELECT username, password_hash, version, sysadmin FROM user_account WHERE id = $1 AND deleted_at IS NULL";
-
-pub(super) const FIRST_ADMIN: &str =
-    "SELECT id FROM user_account WHERE sysadmin AND deleted_at IS NULL ORDER BY id LIMIT 1";
+pub(super) const FOR_PASSWORD: &str = "SELECT username, password_hash, version, sysadmin FROM user_account WHERE id = $1 AND deleted_at IS NULL";
 
 pub(super) const FIRST_ADMIN: &str = "SELECT id, username FROM user_account
     WHERE sysadmin AND deleted_at IS NULL ORDER BY id LIMIT 1";
@@ -75,7 +71,8 @@ pub(super) const INSERT: &str = "INSERT INTO user_account
     VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT DO NOTHING RETURNING id";
 
 /// Holds an account until the transaction ends.
-pub(crate) const HOLD: &str = "SELECT id FROM user_account WHERE id = $1 AND deleted_at IS NULL FOR UPDATE";
+pub(crate) const HOLD: &str =
+    "SELECT username FROM user_account WHERE id = $1 AND deleted_at IS NULL FOR UPDATE";
 
 pub(super) const UPDATE_PROFILE: &str =
     "UPDATE user_account SET email = $2, realname = $3, comment = $4, updated_at = $5 WHERE id = $1";

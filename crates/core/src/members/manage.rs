@@ -6,9 +6,10 @@ use crate::access::{
     Grant, Role,
     permissions::{CreateMember, DeleteMember, ListMembers, ReadMember, UpdateMember},
 };
+use crate::audit::{self, Act, Entry};
 use crate::{App, Code, Error, Result, projects};
 use haven_db::list::{Page, Select};
-use haven_db::params;
+use haven_db::{Tx, params};
 
 /// Somebody who is to be a member.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +69,8 @@ pub async fn create(app: &App, grant: &Grant<CreateMember>, new: &NewMember) -> 
     let mut tx = app.db.begin().await?;
     let id = enlist(&mut tx, project, entity, role, app.clock.now()).await?.ok_or_else(conflict)?;
     projects::check_live(&mut tx, &grant.project).await?;
+    let name = name_of(&mut tx, id).await?;
+    record(app, &mut tx, grant, Act::CreateMember, name).await?;
     tx.commit().await?;
     Ok(id)
 }
@@ -79,10 +82,13 @@ pub async fn create(app: &App, grant: &Grant<CreateMember>, new: &NewMember) -> 
 pub async fn update(app: &App, grant: &Grant<UpdateMember>, id: i64, role: i64) -> Result<()> {
     possible(id)?;
     let role = parse_role(role)?;
-    match app.db.execute(sql::UPDATE, params![id, grant.project.id, role.id(), app.clock.now()]).await? {
-        0 => Err(unknown(id)),
-        _ => Ok(()),
+    let mut tx = app.db.begin().await?;
+    if tx.execute(sql::UPDATE, params![id, grant.project.id, role.id(), app.clock.now()]).await? == 0 {
+        return Err(unknown(id));
     }
+    let name = name_of(&mut tx, id).await?;
+    record(app, &mut tx, grant, Act::UpdateMember, name).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Takes a member's role away, also that of the last administrator. Taking away what is not there is no error.
@@ -91,8 +97,22 @@ pub async fn update(app: &App, grant: &Grant<UpdateMember>, id: i64, role: i64) 
 /// `BadRequest` for a number that none can have.
 pub async fn delete(app: &App, grant: &Grant<DeleteMember>, id: i64) -> Result<()> {
     possible(id)?;
-    app.db.execute(sql::DELETE, params![id, grant.project.id]).await?;
-    Ok(())
+    let mut tx = app.db.begin().await?;
+    let name = name_of(&mut tx, id).await?;
+    if tx.execute(sql::DELETE, params![id, grant.project.id]).await? > 0 {
+        record(app, &mut tx, grant, Act::DeleteMember, name).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// The user's or the group's; empty for nobody's.
+async fn name_of(tx: &mut Tx, member: i64) -> Result<String> {
+    let row = tx.query_opt(sql::NAME_OF, params![member]).await?;
+    Ok(row.map(|row| row.get(0)).transpose()?.unwrap_or_default())
+}
+
+async fn record<P>(app: &App, tx: &mut Tx, grant: &Grant<P>, act: Act, name: String) -> Result<()> {
+    audit::record(app, tx, Entry::new(act, &grant.actor, name).in_project(grant.project.id)).await
 }
 
 fn possible(id: i64) -> Result<()> {

@@ -173,6 +173,7 @@ pub async fn add_metadata(app: &App, grant: &Grant<CreateMetadata>, given: &Meta
     if key == PUBLIC || tx.execute(sql::INSERT_METADATA, set).await? == 0 {
         return Err(Error::new(Code::Conflict, format!("the metadata {key} already exists")));
     }
+    super::record_update(app, &mut tx, grant).await?;
     Ok(tx.commit().await?)
 }
 
@@ -198,6 +199,7 @@ pub async fn set_metadata(
     } else {
         put(&mut tx, grant.project.id, key, &value).await?;
     }
+    super::record_update(app, &mut tx, grant).await?;
     Ok(tx.commit().await?)
 }
 
@@ -213,6 +215,7 @@ pub async fn remove_metadata(app: &App, grant: &Grant<DeleteMetadata>, key: &str
     } else {
         tx.execute(sql::DELETE_ONE_METADATA, params![grant.project.id, key]).await?;
     }
+    super::record_update(app, &mut tx, grant).await?;
     Ok(tx.commit().await?)
 }
 

@@ -15,6 +15,10 @@ pub use list::{Visible, exists, list};
 pub use metadata::{Metadata, add_metadata, list_metadata, metadata, remove_metadata, set_metadata};
 pub use update::{ProjectChange, update};
 
+pub(crate) use list::matching;
+
+use crate::access::Grant;
+use crate::audit::{self, Act, Entry};
 use crate::{App, Error, Result};
 use haven_db::{Timestamp, Tx, params};
 use haven_oci::ProjectName;
@@ -88,6 +92,13 @@ async fn touch(tx: &mut Tx, project: &Project, now: Timestamp) -> Result<()> {
         0 => Err(gone(project)),
         _ => Ok(()),
     }
+}
+
+/// Writes down that somebody changed a project or its properties.
+async fn record_update<P>(app: &App, tx: &mut Tx, grant: &Grant<P>) -> Result<()> {
+    let project = &grant.project;
+    let entry = Entry::new(Act::UpdateProject, &grant.actor, project.name.as_str()).in_project(project.id);
+    audit::record(app, tx, entry).await
 }
 
 fn gone(project: &Project) -> Error {

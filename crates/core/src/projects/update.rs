@@ -44,5 +44,6 @@ pub async fn update(app: &App, grant: &Grant<UpdateProject>, change: ProjectChan
     if let Some(allowlist) = &allowlist {
         allowlists::put(&mut tx, id, allowlist, now).await?;
     }
+    super::record_update(app, &mut tx, grant).await?;
     Ok(tx.commit().await?)
 }

@@ -2,7 +2,7 @@
 
 use super::permissions::{self, Permission, Place, Stored};
 use super::{LONGEST_NAME, Level, check_description, check_duration, end, secret, sql};
-use crate::access::{self, Caller, permissions::CreateRobot};
+use crate::access::{self, Caller, Limited, permissions::CreateRobot};
 use crate::audit::{self, Act, Entry};
 use crate::projects::{self, Project};
 use crate::{App, Code, Error, Result, settings};
@@ -135,7 +135,7 @@ pub(super) async fn record(app: &App, caller: &Caller, draft: Draft) -> Result<C
 
 fn creator(caller: &Caller) -> Result<(&'static str, i64)> {
     match caller {
-        Caller::Person(person) => Ok(("local", person.id)),
+        Caller::Person(person) | Caller::Limited(Limited { person, .. }) => Ok(("local", person.id)),
         Caller::Robot(robot) => Ok(("robot", robot.id)),
         Caller::Anonymous | Caller::Token(_) => Err(caller.refusal()),
     }

@@ -7,6 +7,7 @@
 mod sql;
 
 use crate::access::Person;
+use crate::audit::{self, Act, Entry};
 use crate::identity::{self, Credentials, Entered};
 use crate::{App, Error, Result, settings};
 use base64::Engine as _;
@@ -66,7 +67,11 @@ pub async fn begin(
     credentials: &Credentials<'_>,
     before: Option<&SessionId>,
 ) -> Result<Option<SessionId>> {
-    let Some(Entered { person, version }) = identity::enter(app, credentials).await? else { return Ok(None) };
+    let Some(Entered { person, version }) = identity::enter(app, credentials).await? else {
+        let name = credentials.principal;
+        audit::record_refusal(app, Entry::new(Act::LoginUser, name, name)).await?;
+        return Ok(None);
+    };
     let session = SessionId::random()?;
     let mut tx = app.db.begin().await?;
     if let Some(before) = before {
@@ -74,6 +79,8 @@ pub async fn begin(
     }
     let row = params![session.hash(), person.id, version, person.auth_admin, app.clock.now()];
     tx.execute(sql::INSERT, row).await?;
+    let name = person.username.as_str();
+    audit::record(app, &mut tx, Entry::new(Act::LoginUser, name, name)).await?;
     tx.commit().await?;
     Ok(Some(session))
 }
@@ -108,8 +115,13 @@ pub(crate) async fn lifetime(app: &App) -> Result<Duration> {
 /// # Errors
 /// When the database fails.
 pub async fn end(app: &App, session: &SessionId) -> Result<()> {
+    let hash = session.hash();
     let mut tx = app.db.begin().await?;
-    tx.execute(sql::DELETE, params![session.hash()]).await?;
+    if let Some(row) = tx.query_opt(sql::USERNAME, params![&hash]).await? {
+        let name: String = row.get(0)?;
+        tx.execute(sql::DELETE, params![&hash]).await?;
+        audit::record(app, &mut tx, Entry::new(Act::LogoutUser, &name, name.as_str())).await?;
+    }
     Ok(tx.commit().await?)
 }
 

@@ -21,6 +21,9 @@ pub(super) const RENEW: &str = "UPDATE session SET used_at = $3 WHERE id_hash = 
 pub(super) const BELONGS: &str = "SELECT auth_admin FROM session
     WHERE id_hash = $1 AND user_id = $2 AND version + 1 = $3 AND used_at >= $4";
 
+pub(super) const USERNAME: &str =
+    "SELECT u.username FROM session s JOIN user_account u ON u.id = s.user_id WHERE s.id_hash = $1";
+
 pub(super) const DELETE: &str = "DELETE FROM session WHERE id_hash = $1";
 
 pub(super) const DELETE_OTHERS: &str = "DELETE FROM session WHERE user_id = $1 AND id_hash <> $2";

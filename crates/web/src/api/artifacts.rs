@@ -1,6 +1,6 @@
 //! `/projects/{project_name}/repositories/{repository_name}/artifacts` and `/projects/{project_name_or_id}/artifacts`.
 
-use super::projects::require as require_of;
+use super::require_project;
 use super::{repository, require, shapes};
 use crate::caller::Asked;
 use crate::kit::{ApiResult, Json, Paged, Params, Path, ProjectNameOrId, RepositoryPath, Routes};
@@ -71,7 +71,7 @@ async fn list_project(
     let latest = params.boolean("latest_in_repository", false);
     params.finish()?;
     require_authenticated(&caller)?;
-    let grant = require_of(&web, &caller, &project).await?;
+    let grant = require_project(&web, &caller, &project).await?;
     let (found, total) = catalog::list_project_artifacts(&web.app, &grant, query, include, latest).await?;
     let items: Vec<Value> = found.iter().map(shapes::artifact).collect();
     Ok(Paged::new(items, total).into_response())

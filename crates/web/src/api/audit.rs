@@ -45,7 +45,7 @@ async fn list_of_project(
 ) -> ApiResult<Response> {
     let query = params.list();
     params.finish()?;
-    let scope = audit::of_project(&super::projects::require(&web, &caller, &project).await?);
+    let scope = audit::of_project(&super::require_project(&web, &caller, &project).await?);
     Ok(page(&audit::lines(&web.app, &scope, query).await?, false))
 }
 
@@ -57,7 +57,7 @@ async fn list_earlier_of_project(
 ) -> ApiResult<Response> {
     let query = params.list();
     params.finish()?;
-    let scope = audit::of_project(&super::projects::require(&web, &caller, &project).await?);
+    let scope = audit::of_project(&super::require_project(&web, &caller, &project).await?);
     Ok(page(&audit::earlier_lines(&web.app, &scope, query).await?, true))
 }
 

@@ -10,7 +10,7 @@ use haven_core::catalog::{self, Accessory, Artifact, Reference, Repository, Tag}
 use haven_core::identity::User;
 use haven_core::labels::Label;
 use haven_db::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Builds an object without what is empty.
 pub(super) struct Shape(Map<String, Value>);
