@@ -22,7 +22,9 @@ mod tests;
 mod uploads;
 mod whole;
 
-pub use blobs::{Blob, delete as delete_blob, link as link_blob, open as open_blob, stat as stat_blob};
+pub use blobs::{
+    Blob, delete as delete_blob, link as link_blob, open as open_blob, send as send_blob, stat as stat_blob,
+};
 pub use catalog::{Listing, repositories, tags};
 pub use delete::delete as delete_manifest;
 pub use mount::mount;

@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod command_line;
 mod contract;
+mod ends;
 mod events;
 mod faults;
 mod fsck;

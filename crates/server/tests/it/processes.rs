@@ -21,7 +21,7 @@ const CROWD: usize = 1_000;
 
 /// A running Haven, ended when it is dropped.
 pub(crate) struct Haven {
-    child: Child,
+    pub(crate) child: Child,
     pub(crate) addr: SocketAddr,
 }
 
@@ -48,10 +48,15 @@ fn program(folder: &Path, addr: SocketAddr, database: &Options) -> Command {
 
 impl Haven {
     pub(crate) async fn start(folder: &Path, database: &Options) -> Self {
+        Self::start_with(folder, database, &[]).await
+    }
+
+    /// With these variables beside what every start is told.
+    pub(crate) async fn start_with(folder: &Path, database: &Options, env: &[(&str, &str)]) -> Self {
         let addr = free_address().await;
-        let child =
-            program(folder, addr, database).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let mut haven = Self { child, addr };
+        let mut command = program(folder, addr, database);
+        command.envs(env.iter().copied()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut haven = Self { child: command.spawn().unwrap(), addr };
         haven.answers().await;
         haven
     }
@@ -82,7 +87,7 @@ impl Haven {
 }
 
 /// The head and body of the answer, if there is one, on a connection of its own.
-async fn get(addr: SocketAddr, path: &str) -> Option<String> {
+pub(crate) async fn get(addr: SocketAddr, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(addr).await.ok()?;
     ask(&mut stream, "GET", path, "connection: close\r\n", b"").await?;
     let mut answer = Vec::new();
