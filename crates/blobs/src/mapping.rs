@@ -45,13 +45,7 @@ impl AsRef<[u8]> for Window {
 /// Blocks until the disk has delivered. The window is unmapped when its last slice is dropped. `None` where mapping is not
 /// to be had: an old kernel, an odd file system, a failing disk.
 pub(crate) fn window(file: &Arc<File>, range: Range<u64>) -> io::Result<Option<Bytes>> {
-    let length = length(&range)?;
-    if file.metadata()?.len() < range.end {
-        return Err(io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            "the blob became shorter while it was read",
-        ));
-    }
+    let length = checked_length(file, &range)?;
     let Some(count) = NonZeroU64::new(length as u64) else { return Ok(Some(Bytes::new())) };
     let cached = is_cached(file, &range);
     if !cached {
@@ -59,12 +53,34 @@ pub(crate) fn window(file: &Arc<File>, range: Range<u64>) -> io::Result<Option<B
         let _ = fadvise(file, range.start, Some(count), rustix::fs::Advice::WillNeed);
     }
     match map(file, range.start, length, cached) {
-        Ok(map) => {
-            let origin = Origin { file: Arc::clone(file), offset: range.start };
-            Ok(Some(Bytes::from_owner(Window { _known: Known::new(&map, origin), map })))
-        }
+        Ok(map) => Ok(Some(known(file, range.start, map))),
         Err(_) => Ok(None),
     }
+}
+
+/// As [`window`], if that waits for no disk: only what the kernel has in memory.
+pub(crate) fn cached_window(file: &Arc<File>, range: &Range<u64>) -> io::Result<Option<Bytes>> {
+    let length = checked_length(file, range)?;
+    if length == 0 || !is_cached(file, range) {
+        return Ok(None);
+    }
+    Ok(map(file, range.start, length, true).ok().map(|map| known(file, range.start, map)))
+}
+
+/// How long a range is, in a file that reaches to its end.
+fn checked_length(file: &File, range: &Range<u64>) -> io::Result<usize> {
+    if file.metadata()?.len() < range.end {
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the blob became shorter while it was read",
+        ));
+    }
+    length(range)
+}
+
+fn known(file: &Arc<File>, start: u64, map: Mmap) -> Bytes {
+    let origin = Origin { file: Arc::clone(file), offset: start };
+    Bytes::from_owner(Window { _known: Known::new(&map, origin), map })
 }
 
 /// Whether the kernel has the range in memory, as far as samples tell. Its pages then need not be brought into the map
@@ -124,6 +140,8 @@ mod tests {
         let origin = Origin::of(&bytes[5..]).unwrap();
         assert!(Arc::ptr_eq(&origin.file, &file));
         assert_eq!(origin.offset, 4_104);
+        let again = cached_window(&file, &(4_099..300_001)).unwrap();
+        assert!(again.is_none_or(|again| again == bytes), "in memory or not, the same");
         drop((file, origin));
         assert_eq!(bytes, content[4_099..300_001]);
         assert_eq!(bytes.slice(10..20), content[4_109..4_119]);
@@ -135,6 +153,7 @@ mod tests {
         file.write_all(b"0123456789").unwrap();
         let file = Arc::new(file);
         assert_eq!(window(&file, 5..11).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(cached_window(&file, &(5..11)).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         assert_eq!(window(&file, 4..4).unwrap(), Some(Bytes::new()));
         assert_eq!(read(&file, 2..5).unwrap(), "234");
         assert_eq!(read_at_once(&file, &(10..12)), None);

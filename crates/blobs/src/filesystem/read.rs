@@ -25,8 +25,9 @@ use crate::store::{ByteStream, check_range};
 const SMALL: u64 = 256 << 10;
 /// What a copied slice holds at most.
 const PIECE: u64 = 64 << 10;
-/// What a mapped slice holds at most.
-const SLICE: usize = 1 << 20;
+/// What a mapped slice holds at most: half a window, for every slice costs a round through all that lies between here and
+/// the socket.
+const SLICE: usize = 4 << 20;
 /// A short window first, so that the first byte of a cold blob does not wait for a long one.
 const FIRST_WINDOW: u64 = 1 << 20;
 /// Long enough to pay for its system calls, short enough that thousands of slow readers fit into memory.
@@ -80,10 +81,10 @@ struct Reader {
     way: Way,
 }
 
-/// The next window on its way; none comes where mapping is not to be had.
-struct Ahead {
-    start: u64,
-    window: JoinHandle<io::Result<Option<Bytes>>>,
+/// The next window: there already, or on its way. None comes where mapping is not to be had.
+enum Ahead {
+    Here(Bytes),
+    Loading { start: u64, window: JoinHandle<io::Result<Option<Bytes>>> },
 }
 
 impl Reader {
@@ -125,15 +126,19 @@ impl Reader {
         let slice = self.current.split_to(self.current.len().min(SLICE));
         // A slow reader holds one window most of the time, a fast one finds the next one ready.
         if self.current.len() as u64 <= WINDOW / 2 {
-            self.load_ahead();
+            self.load_ahead()?;
         }
         Ok(Some((slice, self)))
     }
 
     /// The next window; empty when there is none.
     async fn next_window(&mut self) -> io::Result<Bytes> {
-        self.load_ahead();
-        let Some(Ahead { start, window }) = self.ahead.take() else { return Ok(Bytes::new()) };
+        self.load_ahead()?;
+        let (start, window) = match self.ahead.take() {
+            None => return Ok(Bytes::new()),
+            Some(Ahead::Here(bytes)) => return Ok(bytes),
+            Some(Ahead::Loading { start, window }) => (start, window),
+        };
         match window.await.map_err(io::Error::other)?? {
             Some(bytes) => Ok(bytes),
             None => {
@@ -143,15 +148,22 @@ impl Reader {
         }
     }
 
-    /// Starts on the next window, unless there is none or it is on its way.
-    fn load_ahead(&mut self) {
+    /// Starts on the next window, unless there is none or it is on its way. One that is in memory needs no other thread.
+    fn load_ahead(&mut self) -> io::Result<()> {
         if self.way == Way::Copied || self.ahead.is_some() || self.rest.is_empty() {
-            return;
+            return Ok(());
         }
-        let (file, range) = (Arc::clone(&self.file), beginning(&self.rest, WINDOW));
-        self.rest.start = range.end;
+        let range = beginning(&self.rest, WINDOW);
         let start = range.start;
-        self.ahead = Some(Ahead { start, window: spawn_blocking(move || mapping::window(&file, range)) });
+        self.rest.start = range.end;
+        self.ahead = Some(match mapping::cached_window(&self.file, &range)? {
+            Some(window) => Ahead::Here(window),
+            None => {
+                let file = Arc::clone(&self.file);
+                Ahead::Loading { start, window: spawn_blocking(move || mapping::window(&file, range)) }
+            }
+        });
+        Ok(())
     }
 
     /// The next bytes, copied; empty at the end.
