@@ -11,7 +11,7 @@ use std::{
 };
 
 use haven_blobs::Origin;
-use rustix::{fs::sendfile, io::Errno};
+use rustix::{fs::sendfile, io::Errno, net::sockopt::set_tcp_cork};
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
@@ -27,15 +27,26 @@ pub(super) struct FileSender {
     socket: Reading<TcpStream>,
     /// Whether the kernel has refused: some file systems cannot.
     refused: bool,
+    /// Whether the socket sends full packets only, until the next flush.
+    corked: bool,
 }
 
 impl FileSender {
     pub(super) fn new(socket: TcpStream) -> Self {
-        Self { socket: Reading::new(socket), refused: false }
+        Self { socket: Reading::new(socket), refused: false, corked: false }
     }
 
     fn origin(&self, bytes: &[u8]) -> Option<Origin> {
         if self.refused || bytes.len() < WORTH_IT { None } else { Origin::of(bytes) }
+    }
+
+    /// Lets the socket gather what it is given into full packets: a reader that sleeps is woken for each, and files come in
+    /// many small pieces.
+    fn cork(&mut self, wanted: bool) {
+        // Where that is not to be had the bytes go out all the same.
+        if self.corked != wanted && set_tcp_cork(self.socket.get_ref(), wanted).is_ok() {
+            self.corked = wanted;
+        }
     }
 
     /// Sends some of `length` bytes from `origin`; `None` when this file cannot be sent so.
@@ -45,6 +56,7 @@ impl FileSender {
         origin: &Origin,
         length: usize,
     ) -> Poll<io::Result<Option<usize>>> {
+        self.cork(true);
         let (socket, refused) = (self.socket.get_ref(), &mut self.refused);
         loop {
             ready!(socket.poll_write_ready(cx))?;
@@ -110,10 +122,12 @@ impl AsyncWrite for FileSender {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.cork(false);
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.cork(false);
         Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }
