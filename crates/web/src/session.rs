@@ -40,7 +40,7 @@ impl FromRequestParts<Web> for Carried {
 /// Whoever the session of a request belongs to.
 pub(crate) async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller> {
     let Carried(Some(session)) = Carried::in_headers(headers) else { return Ok(Caller::Anonymous) };
-    let renew = headers.get(NO_RENEWAL).is_none_or(|value| value.is_empty());
+    let renew = headers.get(NO_RENEWAL).is_none_or(http::HeaderValue::is_empty);
     let person = sessions::find(app, &session, renew).await?;
     Ok(person.map_or(Caller::Anonymous, Caller::Person))
 }

@@ -30,10 +30,10 @@ pub async fn catalogue(app: &App, caller: &Caller) -> Result<Catalogue> {
     if caller.is_sysadmin() {
         return Ok(Catalogue::Whole);
     }
-    if let Caller::Person(person) = caller {
-        if members::administers_any(app, person).await? {
-            return Ok(Catalogue::Project);
-        }
+    if let Caller::Person(person) = caller
+        && members::administers_any(app, person).await?
+    {
+        return Ok(Catalogue::Project);
     }
     let text = "forbidden: only admins(system and project) can access permissions";
     Err(Error::new(Code::Forbidden, text))

@@ -25,7 +25,7 @@ pub use purge::{Purge, purge};
 pub use record::{Entry, record_refusal};
 pub use syslog::probe;
 
-pub(crate) use record::{At, record, record_all};
+pub(crate) use record::{At, record, record_all, record_under};
 
 /// In the table: of no project.
 const NO_PROJECT: i64 = 0;

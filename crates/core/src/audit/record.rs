@@ -70,9 +70,18 @@ pub(crate) async fn record(app: &App, tx: &mut Tx, entry: Entry) -> Result<()> {
 }
 
 /// As [`record`], for many.
-pub(crate) async fn record_all(app: &App, tx: &mut Tx, mut entries: Vec<At>) -> Result<()> {
+pub(crate) async fn record_all(app: &App, tx: &mut Tx, entries: Vec<At>) -> Result<()> {
     let settings = settings::within(app, tx).await?;
-    entries.retain(|(_, entry)| is_wanted(&settings, entry.act));
+    write(app, tx, &settings, entries).await
+}
+
+/// As [`record`], as these settings say: who turns the log off is still in it.
+pub(crate) async fn record_under(app: &App, tx: &mut Tx, settings: &Values, entry: Entry) -> Result<()> {
+    write(app, tx, settings, vec![(app.clock.now(), entry)]).await
+}
+
+async fn write(app: &App, tx: &mut Tx, settings: &Values, mut entries: Vec<At>) -> Result<()> {
+    entries.retain(|(_, entry)| is_wanted(settings, entry.act));
     if !settings.audit_log_forward_endpoint.is_empty() {
         forward::enqueue(app, tx, &entries).await?;
     }

@@ -83,7 +83,7 @@ pub(crate) fn note_pull(app: &App, pull: Pull<'_>) {
     } else {
         gathered.lost += 1;
     }
-    let many = gathered.lines.len() % MANY_LINES == 0;
+    let many = gathered.lines.len().is_multiple_of(MANY_LINES);
     drop(gathered);
     if many {
         app.pulls.wake.wake();

@@ -138,7 +138,7 @@ async fn two_replicas_share_a_thousand_events_and_each_happens_once() {
         for n in 0..EVENTS {
             tell(&place.app, n % PROJECTS, &format!("v{n}")).await;
         }
-        let work = async |app: Arc<App>| {
+        let work = |app: Arc<App>| {
             tokio::spawn(async move {
                 let mut done = 0;
                 while waiting(&app).await.unwrap().due > 0 {
@@ -148,7 +148,7 @@ async fn two_replicas_share_a_thousand_events_and_each_happens_once() {
                 done
             })
         };
-        let (one, two) = (work(Arc::clone(&place.app)).await, work(place.replica().await).await);
+        let (one, two) = (work(Arc::clone(&place.app)), work(place.replica().await));
         let (one, two) = (one.await.unwrap(), two.await.unwrap());
         assert_eq!(one + two, EVENTS as u64, "{one} and {two}");
         let mut order: BTreeMap<i64, Vec<i64>> = BTreeMap::new();

@@ -40,7 +40,7 @@ pub async fn list(
     if let Some(name) = visible.name {
         query.terms.push(Term { key: "name".into(), value: Match::Fuzzy(name) });
     }
-    let Some(mut select) = seen_by(caller.viewer(), public) else { return Ok((Vec::new(), 0)) };
+    let Some(mut select) = seen_by(&caller.viewer(), public) else { return Ok((Vec::new(), 0)) };
     if let Some(owner) = owner {
         select = select.filter(sql::OWNED_BY, owner);
     }
@@ -51,16 +51,16 @@ pub async fn list(
 
 /// The first projects whose name is like this, of those that a caller may see.
 pub(crate) async fn matching(app: &App, caller: &Caller, like: &str, most: i64) -> Result<Vec<Project>> {
-    let Some(select) = seen_by(caller.viewer(), None) else { return Ok(Vec::new()) };
+    let Some(select) = seen_by(&caller.viewer(), None) else { return Ok(Vec::new()) };
     let select = select.filter(sql::NAME_LIKE, like).default_order(BY_NAME);
     let rows = select.page(Page { number: 1, size: most }).fetch(&app.db).await?;
     rows.iter().map(sql::project).collect()
 }
 
 /// The projects that somebody sees, perhaps only the public or only the private ones; none when they see none.
-fn seen_by(viewer: Viewer<'_>, public: Option<bool>) -> Option<Select> {
+fn seen_by(viewer: &Viewer<'_>, public: Option<bool>) -> Option<Select> {
     let all = Select::new(sql::COLUMNS, sql::FROM).filter_many(sql::IS_LIVE, Vec::new());
-    let seen = match (&viewer, public) {
+    let seen = match (viewer, public) {
         (Viewer::Person(person, _), None) if person.sysadmin => all,
         (Viewer::Person(person, _), Some(public)) if person.sysadmin => all.filter("p.public = ?", public),
         (Viewer::Robot(None), None) => all,

@@ -161,7 +161,7 @@ pub async fn set(app: &App, grant: &SystemGrant<Administer>, change: Change) -> 
         ));
     }
     let entry = Entry::new(Act::UpdateConfiguration, &grant.actor, "configuration");
-    audit::record(app, &mut tx, entry).await?;
+    audit::record_under(app, &mut tx, &before, entry).await?;
     tx.commit().await?;
     app.settings.forget();
     Ok(())

@@ -67,7 +67,7 @@ fn a_value_comes_back_as_it_was_stored() {
     for item in ITEMS {
         let text = match item.shape {
             Shape::Flag => "true",
-            Shape::Number { .. } | Shape::Limit => "2",
+            Shape::Number { .. } | Shape::Limit | Shape::Days => "2",
             Shape::Choice(words) => words[1],
             Shape::Map => "{}",
             _ => "text",

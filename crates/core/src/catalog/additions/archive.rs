@@ -55,7 +55,7 @@ pub(super) fn find(
                 let extended = archive.content(header.size, MAX_NAME)?;
                 path = record(&extended, "path").map(|path| text(path.as_bytes())).or(path);
                 size = record(&extended, "size")
-                    .map(|size| size.parse())
+                    .map(str::parse)
                     .transpose()
                     .map_err(|_| Refused::Damaged)?;
             }
@@ -90,7 +90,7 @@ impl<R: Read> Archive<R> {
         let mut block = [0; BLOCK];
         let mut filled = 0;
         while filled < BLOCK {
-            match self.reader.read(&mut block[filled..]).map_err(refused)? {
+            match self.reader.read(&mut block[filled..]).map_err(|error| refused(&error))? {
                 0 if filled == 0 => return Ok(None),
                 0 => return Err(Refused::Damaged),
                 read => filled += read,
@@ -108,7 +108,7 @@ impl<R: Read> Archive<R> {
             return Err(Refused::TooLarge);
         }
         let mut content = Vec::new();
-        let read = (&mut self.reader).take(size).read_to_end(&mut content).map_err(refused)?;
+        let read = (&mut self.reader).take(size).read_to_end(&mut content).map_err(|error| refused(&error))?;
         if read as u64 != size {
             return Err(Refused::Damaged);
         }
@@ -121,7 +121,7 @@ impl<R: Read> Archive<R> {
     }
 
     fn pass(&mut self, bytes: u64) -> Result<(), Refused> {
-        let passed = io::copy(&mut (&mut self.reader).take(bytes), &mut io::sink()).map_err(refused)?;
+        let passed = io::copy(&mut (&mut self.reader).take(bytes), &mut io::sink()).map_err(|error| refused(&error))?;
         if passed == bytes { Ok(()) } else { Err(Refused::Damaged) }
     }
 }
@@ -144,7 +144,7 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-fn refused(error: io::Error) -> Refused {
+fn refused(error: &io::Error) -> Refused {
     if error.kind() == ErrorKind::FileTooLarge { Refused::TooLarge } else { Refused::Damaged }
 }
 

@@ -42,7 +42,7 @@ pub(super) enum Source<'a> {
 pub(super) enum Step {
     Done(Made),
     /// Another blob is needed.
-    Read(Descriptor),
+    Read(Box<Descriptor>),
 }
 
 /// The blob to begin with.
@@ -70,7 +70,7 @@ pub(super) fn build(name: AdditionName, manifest: &Manifest, digest: &Digest, by
             chart::Declared::Here(list) => Made::Content(list),
             chart::Declared::InArchive => {
                 match chart::archive(manifest).filter(|layer| layer.urls.is_empty()) {
-                    Some(layer) => return Step::Read(layer.clone()),
+                    Some(layer) => return Step::Read(Box::new(layer.clone())),
                     None => Made::Content(Bytes::from_static(b"[]")),
                 }
             }
