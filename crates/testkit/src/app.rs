@@ -140,7 +140,7 @@ impl TestApp {
 
     /// Somebody in front of a browser.
     pub fn browser(&self) -> Browser {
-        Browser::at(self.anonymous())
+        Browser::at(&self.anonymous())
     }
 
     /// Somebody who has not logged in.

@@ -25,7 +25,7 @@ struct Jar {
 
 impl Browser {
     /// A new browser at the door of this client.
-    pub fn at(client: Client) -> Self {
+    pub fn at(client: &Client) -> Self {
         Self { client: client.without_credentials(), jar: Arc::default() }
     }
 

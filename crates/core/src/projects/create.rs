@@ -2,7 +2,7 @@
 
 use super::metadata::{self, Metadata};
 use super::sql;
-use crate::access::{Action, Caller, Role, SystemResource, may_system, require_authenticated};
+use crate::access::{Action, Caller, Role, SystemResource, may_system, require_person};
 use crate::allowlists::{self, NewAllowlist};
 use crate::audit::{self, Act, Entry};
 use crate::members::{self, Entity};
@@ -30,7 +30,9 @@ pub struct NewProject {
 /// `Unauthorized` for nobody, `Forbidden` when only administrators may, `BadRequest` for a bad name or property,
 /// `Conflict` when the name is taken.
 pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<i64> {
-    require_authenticated(caller)?;
+    if !matches!(caller, Caller::Robot(_)) {
+        require_person(caller)?;
+    }
     let admin = may_system(caller, SystemResource::Project, Action::Create);
     let settings = settings::get(app).await?;
     check_creator(caller, admin, &settings)?;
@@ -48,9 +50,9 @@ pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<i64> 
 
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let owner = match caller {
-        Caller::Person(person) => person.id,
-        _ => identity::first_admin(&mut tx).await?,
+    let owner = match caller.person() {
+        Some(person) => person.id,
+        None => identity::first_admin(&mut tx).await?,
     };
     let inserted = tx.query_opt(sql::INSERT, params![name.as_str(), owner, public, now]).await?;
     let Some(row) = inserted else {

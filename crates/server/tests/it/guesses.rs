@@ -170,7 +170,7 @@ async fn names_that_nobody_has_are_damped_like_others() {
 async fn every_door_is_damped_alike() {
     on_each_engine(async |app| {
         let client = app.patient_replica(DELAY).await;
-        let browser = haven_testkit::Browser::at(client.clone());
+        let browser = haven_testkit::Browser::at(&client);
         assert_eq!(browser.log_in("admin", "wrong").await.status, 401);
         assert_eq!(failures(&app).await, (1, 1));
         assert_eq!(status(&client).await, 401, "the API knows of the form");

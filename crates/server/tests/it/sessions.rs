@@ -456,7 +456,7 @@ async fn cookies_are_for_tls_only_where_clients_use_it() {
     on_each_engine(async |app| {
         let external_url = Some("https://registry.example.com".parse().unwrap());
         let network = haven_web::conn::Network { external_url, ..haven_web::conn::Network::default() };
-        let browser = Browser::at(app.admin_within(network));
+        let browser = Browser::at(&app.admin_within(network));
         let first = cookies(&browser.get("/api/v2.0/systeminfo").await);
         let entered = cookies(&browser.log_in("admin", PASSWORD).await);
         let out = cookies(&browser.get("/c/log_out").await);

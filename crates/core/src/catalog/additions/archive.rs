@@ -54,10 +54,7 @@ pub(super) fn find(
             b'x' => {
                 let extended = archive.content(header.size, MAX_NAME)?;
                 path = record(&extended, "path").map(|path| text(path.as_bytes())).or(path);
-                size = record(&extended, "size")
-                    .map(str::parse)
-                    .transpose()
-                    .map_err(|_| Refused::Damaged)?;
+                size = record(&extended, "size").map(str::parse).transpose().map_err(|_| Refused::Damaged)?;
             }
             b'K' | b'g' => archive.skip(header.size)?,
             kind => {
@@ -108,7 +105,8 @@ impl<R: Read> Archive<R> {
             return Err(Refused::TooLarge);
         }
         let mut content = Vec::new();
-        let read = (&mut self.reader).take(size).read_to_end(&mut content).map_err(|error| refused(&error))?;
+        let read =
+            (&mut self.reader).take(size).read_to_end(&mut content).map_err(|error| refused(&error))?;
         if read as u64 != size {
             return Err(Refused::Damaged);
         }
@@ -121,7 +119,8 @@ impl<R: Read> Archive<R> {
     }
 
     fn pass(&mut self, bytes: u64) -> Result<(), Refused> {
-        let passed = io::copy(&mut (&mut self.reader).take(bytes), &mut io::sink()).map_err(|error| refused(&error))?;
+        let passed = io::copy(&mut (&mut self.reader).take(bytes), &mut io::sink())
+            .map_err(|error| refused(&error))?;
         if passed == bytes { Ok(()) } else { Err(Refused::Damaged) }
     }
 }
