@@ -12,7 +12,7 @@ CREATE TABLE session (
     -- Moved on in steps, not with every request.
     used_at    BIGINT  NOT NULL
 );
-CREATE INDEX session_user ON session (user_id);
+CREATE INDEX session_of_user ON session (user_id);
 CREATE INDEX session_used ON session (used_at);
 
 -- Wrong passwords, by a keyed hash of who they were tried for and the network they came from.
