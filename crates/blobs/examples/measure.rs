@@ -55,10 +55,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Touches every page of the blob, as a socket would, but copies nothing.
+/// Touches every page of the blob where it is mapped, and copies nothing.
 async fn pull(store: &Filesystem, digest: &Digest, size: u64, what: &str) -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
-    let mut slices = store.read(digest, size, 0..size).await?;
+    let mut slices = store.send(digest, size, 0..size).await?;
     let (mut bytes, mut sum) = (0, 0_u64);
     while let Some(slice) = slices.next().await {
         let slice = slice?;

@@ -1,7 +1,10 @@
 //! Windows of a blob file as memory, without copying.
 //!
 //! Safety: a mapping must not change or shrink under its reader. Committed blobs are immutable, an unlinked file keeps its
-//! pages, and the length is checked before mapping; the argument is repeated at the one place where a map is made.
+//! pages, and the length is checked before mapping; the argument is repeated at the one place where a map is made. What
+//! others do to the file behind our back, and disks and networks that fail, are beyond that argument: touching the map is
+//! a signal then, which ends the process. So the bytes are there for their address, and whoever wants to know them reads
+//! the file.
 
 #![expect(
     unsafe_code,
@@ -39,30 +42,45 @@ impl AsRef<[u8]> for Window {
 
 /// The bytes of `range`, mapped and already in memory: whoever reads them waits for no disk.
 ///
-/// Blocks until the disk has delivered. The window is unmapped when its last slice is dropped. Where mapping is not
-/// to be had (an old kernel, an odd file system, a failing disk), the window is read instead, so that trouble shows as
-/// an error here and not as a signal later.
-pub(crate) fn window(file: &Arc<File>, range: Range<u64>) -> io::Result<Bytes> {
-    let length = usize::try_from(range.end.saturating_sub(range.start)).map_err(io::Error::other)?;
-    if file.metadata()?.len() < range.end {
-        return Err(io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            "the blob became shorter while it was read",
-        ));
-    }
-    let Some(count) = NonZeroU64::new(length as u64) else { return Ok(Bytes::new()) };
+/// Blocks until the disk has delivered. The window is unmapped when its last slice is dropped. `None` where mapping is not
+/// to be had: an old kernel, an odd file system, a failing disk.
+pub(crate) fn window(file: &Arc<File>, range: Range<u64>) -> io::Result<Option<Bytes>> {
+    let length = checked_length(file, &range)?;
+    let Some(count) = NonZeroU64::new(length as u64) else { return Ok(Some(Bytes::new())) };
     let cached = is_cached(file, &range);
     if !cached {
         // Only a hint: the disk starts on the whole window at once, in large requests.
         let _ = fadvise(file, range.start, Some(count), rustix::fs::Advice::WillNeed);
     }
     match map(file, range.start, length, cached) {
-        Ok(map) => {
-            let origin = Origin { file: Arc::clone(file), offset: range.start };
-            Ok(Bytes::from_owner(Window { _known: Known::new(&map, origin), map }))
-        }
-        Err(_) => read(file, range.start, length),
+        Ok(map) => Ok(Some(known(file, range.start, map))),
+        Err(_) => Ok(None),
     }
+}
+
+/// As [`window`], if that waits for no disk: only what the kernel has in memory.
+pub(crate) fn cached_window(file: &Arc<File>, range: &Range<u64>) -> io::Result<Option<Bytes>> {
+    let length = checked_length(file, range)?;
+    if length == 0 || !is_cached(file, range) {
+        return Ok(None);
+    }
+    Ok(map(file, range.start, length, true).ok().map(|map| known(file, range.start, map)))
+}
+
+/// How long a range is, in a file that reaches to its end.
+fn checked_length(file: &File, range: &Range<u64>) -> io::Result<usize> {
+    if file.metadata()?.len() < range.end {
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the blob became shorter while it was read",
+        ));
+    }
+    length(range)
+}
+
+fn known(file: &Arc<File>, start: u64, map: Mmap) -> Bytes {
+    let origin = Origin { file: Arc::clone(file), offset: start };
+    Bytes::from_owner(Window { _known: Known::new(&map, origin), map })
 }
 
 /// Whether the kernel has the range in memory, as far as samples tell. Its pages then need not be brought into the map
@@ -75,10 +93,22 @@ fn is_cached(file: &File, range: &Range<u64>) -> bool {
 }
 
 /// The bytes of a short range, copied.
-pub(crate) fn read(file: &File, start: u64, length: usize) -> io::Result<Bytes> {
-    let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, start)?;
+pub(crate) fn read(file: &File, range: Range<u64>) -> io::Result<Bytes> {
+    let mut bytes = vec![0; length(&range)?];
+    file.read_exact_at(&mut bytes, range.start)?;
     Ok(bytes.into())
+}
+
+/// As [`read`], without ever waiting for a disk: only what the kernel has in memory, at least a byte.
+pub(crate) fn read_at_once(file: &File, range: &Range<u64>) -> Option<Bytes> {
+    let mut bytes = vec![0; length(range).ok()?];
+    let read = preadv2(file, &mut [IoSliceMut::new(&mut bytes)], range.start, ReadWriteFlags::NOWAIT);
+    bytes.truncate(read.ok()?);
+    (!bytes.is_empty()).then(|| bytes.into())
+}
+
+fn length(range: &Range<u64>) -> io::Result<usize> {
+    usize::try_from(range.end.saturating_sub(range.start)).map_err(io::Error::other)
 }
 
 fn map(file: &File, start: u64, length: usize, cached: bool) -> io::Result<Mmap> {
@@ -106,10 +136,12 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&content).unwrap();
         let file = Arc::new(file);
-        let bytes = window(&file, 4_099..300_001).unwrap();
+        let bytes = window(&file, 4_099..300_001).unwrap().unwrap();
         let origin = Origin::of(&bytes[5..]).unwrap();
         assert!(Arc::ptr_eq(&origin.file, &file));
         assert_eq!(origin.offset, 4_104);
+        let again = cached_window(&file, &(4_099..300_001)).unwrap();
+        assert!(again.is_none_or(|again| again == bytes), "in memory or not, the same");
         drop((file, origin));
         assert_eq!(bytes, content[4_099..300_001]);
         assert_eq!(bytes.slice(10..20), content[4_109..4_119]);
@@ -121,7 +153,9 @@ mod tests {
         file.write_all(b"0123456789").unwrap();
         let file = Arc::new(file);
         assert_eq!(window(&file, 5..11).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
-        assert_eq!(window(&file, 4..4).unwrap(), Bytes::new());
-        assert_eq!(read(&file, 2, 3).unwrap(), "234");
+        assert_eq!(cached_window(&file, &(5..11)).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(window(&file, 4..4).unwrap(), Some(Bytes::new()));
+        assert_eq!(read(&file, 2..5).unwrap(), "234");
+        assert_eq!(read_at_once(&file, &(10..12)), None);
     }
 }

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The windows of this process by the address at which they begin.
@@ -35,6 +37,15 @@ impl Origin {
         }
         let Self { file, offset } = &window.origin;
         Some(Self { file: Arc::clone(file), offset: offset + skipped as u64 })
+    }
+
+    /// Reads as many bytes as `into` has. Where the file does not have them any more, or cannot deliver them, this is an
+    /// error, while to touch the window would be a signal that ends the process.
+    ///
+    /// # Errors
+    /// Those of the operating system; `UnexpectedEof` when the file has become too short.
+    pub fn read(&self, into: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(into, self.offset)
     }
 }
 

@@ -67,6 +67,11 @@ impl<S: BlobStore> BlobStore for Unreliable<S> {
         self.inner.read(digest, size, range).await
     }
 
+    async fn send(&self, digest: &Digest, size: u64, range: Range<u64>) -> Result<ByteStream> {
+        self.pass("send", digest.as_str())?;
+        self.inner.send(digest, size, range).await
+    }
+
     async fn put(&self, digest: &Digest, bytes: Bytes) -> Result<()> {
         self.pass("put", digest.as_str())?;
         self.inner.put(digest, bytes).await

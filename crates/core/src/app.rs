@@ -3,11 +3,14 @@
 use crate::identity::Passwords;
 use crate::registry::ManifestCache;
 use crate::settings::{Configured, Settings};
+use crate::statistics::Storage;
 use crate::token::{self, Tokens};
 use crate::vault::Vault;
-use crate::{Result, identity, projects, system};
+use crate::{Result, audit, catalog, identity, projects, system};
 use haven_blobs::BlobStore;
 use haven_db::{Clock, Db};
+use haven_jobs::Wake;
+use ring::hmac;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
@@ -39,8 +42,13 @@ pub struct App {
     pub(crate) tokens: Tokens,
     pub(crate) manifests: ManifestCache,
     pub(crate) health: system::Health,
+    pub(crate) storage: Storage,
+    pub(crate) events: Wake,
+    pub(crate) forwarding: audit::Forwarding,
+    pub(crate) pulls: catalog::Pulls,
     pub(crate) storage_name: &'static str,
     pub(crate) vault: Vault,
+    secret_key: [u8; 32],
     /// Work that must end before the process does, even when its client has gone.
     pub tasks: TaskTracker,
 }
@@ -58,8 +66,13 @@ impl App {
             tokens,
             manifests: ManifestCache::default(),
             health: system::Health::default(),
+            storage: Storage::default(),
+            events: Wake::default(),
+            forwarding: audit::Forwarding::default(),
+            pulls: catalog::Pulls::default(),
             storage_name: options.storage_name,
             vault: Vault::new(&options.secret_key),
+            secret_key: options.secret_key,
             tasks: TaskTracker::new(),
             db: options.db,
             blobs: options.blobs,
@@ -70,6 +83,14 @@ impl App {
     /// The clock that dates everything.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// A key for one purpose, made of the installation's secret key: the same on every replica and after every restart.
+    pub fn derived_key(&self, purpose: &str) -> [u8; 32] {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.secret_key), purpose.as_bytes());
+        let mut key = [0; 32];
+        key.copy_from_slice(tag.as_ref());
+        key
     }
 
     /// Completes a new installation: times of the first rows, and the administrator's password if none is set yet.

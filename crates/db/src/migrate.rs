@@ -21,6 +21,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     same(2, "lost_blobs", include_str!("../../../migrations/0002_lost_blobs.sql")),
     same(3, "quota", include_str!("../../../migrations/0003_quota.sql")),
     same(4, "robots", include_str!("../../../migrations/0004_robots.sql")),
+    same(5, "identity", include_str!("../../../migrations/0005_identity.sql")),
+    same(6, "projects", include_str!("../../../migrations/0006_projects.sql")),
+    same(7, "events", include_str!("../../../migrations/0007_events.sql")),
+    same(8, "audit", include_str!("../../../migrations/0008_audit.sql")),
+    same(9, "labels", include_str!("../../../migrations/0009_labels.sql")),
 ];
 
 /// A step whose text serves both engines.

@@ -11,6 +11,8 @@ use crate::{Answer, Engine, Error, Result, Row, Value, exactly_one};
 pub struct Tx {
     inner: Inner,
     failed: bool,
+    /// To be done when the writes are last.
+    then: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 enum Inner {
@@ -20,11 +22,11 @@ enum Inner {
 
 impl Tx {
     pub(crate) fn sqlite(tx: SqliteTx) -> Self {
-        Self { inner: Inner::Sqlite(tx), failed: false }
+        Self { inner: Inner::Sqlite(tx), failed: false, then: Vec::new() }
     }
 
     pub(crate) fn postgres(tx: PostgresTx) -> Self {
-        Self { inner: Inner::Postgres(Box::new(tx)), failed: false }
+        Self { inner: Inner::Postgres(Box::new(tx)), failed: false, then: Vec::new() }
     }
 
     /// Which engine this is.
@@ -69,13 +71,23 @@ impl Tx {
         Ok(changed)
     }
 
+    /// Does something when the transaction has been committed, such as waking those who wait for its writes; never if
+    /// it is rolled back. What must not be missed has to be found in another way too.
+    pub fn on_commit(&mut self, then: impl FnOnce() + Send + 'static) {
+        self.then.push(Box::new(then));
+    }
+
     /// Makes it last. When this returns, the writes are on the disk.
     pub async fn commit(self) -> Result<()> {
         self.check()?;
         match self.inner {
-            Inner::Sqlite(tx) => tx.commit().await,
-            Inner::Postgres(tx) => tx.commit().await,
+            Inner::Sqlite(tx) => tx.commit().await?,
+            Inner::Postgres(tx) => tx.commit().await?,
         }
+        for then in self.then {
+            then();
+        }
+        Ok(())
     }
 
     /// Several statements without parameters, for migrations.

@@ -2,37 +2,92 @@
 //! world agree with it.
 //!
 //! A reconciler is woken on a timer, so what one pass misses the next one finds; passes must be idempotent, because every
-//! replica runs them.
+//! replica runs them. One that should not wait for its timer is woken as well by whoever has made work for it; a wake-up
+//! that is lost costs time and never work.
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+/// Wakes the reconciler that waits for it. Clones wake the same one; a wake-up during a pass is kept for the next.
+#[derive(Clone, Debug, Default)]
+pub struct Wake(Arc<Notify>);
+
+impl Wake {
+    /// There is work.
+    pub fn wake(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// When the passes of a reconciler come.
+#[derive(Clone, Copy, Debug)]
+pub struct Rhythm {
+    /// At the latest after so long.
+    pub every: Duration,
+    /// So long after a wake-up, so that many of them make one pass.
+    pub gather: Duration,
+}
+
 /// Runs `pass` at once and then `every` so often, until `stop`. A failing pass is logged, and the next one comes in time.
-pub async fn reconcile<F, P, T, E>(name: &'static str, every: Duration, stop: CancellationToken, mut pass: F)
+pub async fn reconcile<F, P, T, E>(name: &'static str, every: Duration, stop: CancellationToken, pass: F)
 where
     F: FnMut() -> P,
     P: Future<Output = Result<T, E>>,
     T: Display,
     E: Display,
 {
+    let rhythm = Rhythm { every, gather: Duration::ZERO };
+    reconcile_woken(name, rhythm, &Wake::default(), stop, pass).await;
+}
+
+/// As [`reconcile`], and also when it is woken. After a failure only the timer counts: whoever makes work while the
+/// database is ill must not make it worse.
+pub async fn reconcile_woken<F, P, T, E>(
+    name: &'static str,
+    rhythm: Rhythm,
+    wake: &Wake,
+    stop: CancellationToken,
+    mut pass: F,
+) where
+    F: FnMut() -> P,
+    P: Future<Output = Result<T, E>>,
+    T: Display,
+    E: Display,
+{
     loop {
-        match pass().await {
-            Ok(done) => tracing::debug!(reconciler = name, %done, "pass"),
-            Err(error) => tracing::error!(reconciler = name, %error, "pass failed"),
-        }
+        let well = match pass().await {
+            Ok(done) => {
+                tracing::debug!(reconciler = name, %done, "pass");
+                true
+            }
+            Err(error) => {
+                tracing::error!(reconciler = name, %error, "pass failed");
+                false
+            }
+        };
+        let woken = async {
+            wake.0.notified().await;
+            tokio::time::sleep(rhythm.gather).await;
+        };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(every) => {}
+            () = tokio::time::sleep(rhythm.every) => {}
+            () = woken, if well => {}
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::reconcile;
+    use super::{Rhythm, Wake, reconcile, reconcile_woken};
     use std::time::Duration;
+    use tokio::time::Instant;
     use tokio_util::sync::CancellationToken;
+
+    const MINUTE: Duration = Duration::from_secs(60);
 
     #[tokio::test(start_paused = true)]
     async fn a_failing_pass_does_not_end_the_loop() {
@@ -46,7 +101,35 @@ mod tests {
             }
             std::future::ready(if passes == 1 { Err("once") } else { Ok(passes) })
         };
-        reconcile("test", Duration::from_secs(60), stop, pass).await;
+        reconcile("test", MINUTE, stop, pass).await;
         assert_eq!(passes, 3);
+    }
+
+    /// The seconds at which passes come, when the first `woken` ones each make work for the next, and one of them fails.
+    async fn passes(woken: usize, failing: Option<usize>) -> Vec<u64> {
+        let (stop, wake, start) = (CancellationToken::new(), Wake::default(), Instant::now());
+        let mut times = Vec::new();
+        let (stopper, waker) = (stop.clone(), wake.clone());
+        let pass = || {
+            times.push(start.elapsed().as_secs());
+            if times.len() <= woken {
+                waker.wake();
+                waker.wake();
+            }
+            if times.len() == 4 {
+                stopper.cancel();
+            }
+            std::future::ready(if failing == Some(times.len()) { Err("ill") } else { Ok(times.len()) })
+        };
+        let rhythm = Rhythm { every: MINUTE, gather: Duration::from_secs(1) };
+        reconcile_woken("test", rhythm, &wake, stop, pass).await;
+        times
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_has_work_need_not_wait_for_the_timer() {
+        assert_eq!(passes(0, None).await, [0, 60, 120, 180]);
+        assert_eq!(passes(2, None).await, [0, 1, 2, 62], "two wake-ups make one pass");
+        assert_eq!(passes(2, Some(1)).await, [0, 60, 61, 121], "after a failure it does");
     }
 }

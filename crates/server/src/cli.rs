@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::robot::{self, RobotCommand};
-use crate::{admin, fsck, quota, serve, settings};
+use crate::{admin, fsck, project, quota, serve, settings, users};
 use clap::{Args, Parser, Subcommand};
 use haven_server::config::{Config, Sources, process_env};
 use std::io::Write as _;
@@ -49,10 +49,20 @@ enum Command {
         #[command(subcommand)]
         command: QuotaCommand,
     },
+    /// List projects, or make one.
+    Project {
+        #[command(subcommand)]
+        command: project::Command,
+    },
     /// Look after robot accounts.
     Robot {
         #[command(subcommand)]
         command: RobotCommand,
+    },
+    /// Make and change accounts of people.
+    User {
+        #[command(subcommand)]
+        command: users::Command,
     },
     /// Do what must work when nobody can log in.
     Admin {
@@ -73,6 +83,14 @@ enum AdminCommand {
     ///
     /// The password is read from standard input if that is no terminal, else one is made up and printed.
     ResetPassword(Common),
+    /// Show the events that were set aside because what follows from them failed again and again.
+    Events {
+        #[command(flatten)]
+        common: Common,
+        /// Put them back, to be tried again by the running server.
+        #[arg(long)]
+        retry: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -126,8 +144,13 @@ impl Cli {
             Command::Settings { command: SettingsCommand::Set(set) } => settings::set(set),
             Command::Quota { command: QuotaCommand::Recount(recount) } => quota::recount(recount),
             Command::Robot { command } => block_on(robot::run(command)),
+            Command::User { command } => users::run(command),
+            Command::Project { command } => block_on(project::run(command)),
             Command::Admin { command: AdminCommand::ResetPassword(common) } => {
                 common.load().and_then(|config| block_on(admin::reset_password(config)))
+            }
+            Command::Admin { command: AdminCommand::Events { common, retry } } => {
+                common.load().and_then(|config| block_on(admin::events(config, retry)))
             }
         };
         match done {

@@ -89,7 +89,13 @@ pub(crate) async fn run(command: RobotCommand) -> Result<(), Failure> {
 
 /// Whoever may run the program on its database could as well write what they want there.
 fn operator() -> Caller {
-    Caller::Person(Person { id: 1, username: "admin".to_owned(), sysadmin: true, groups: Vec::new() })
+    Caller::Person(Person {
+        id: 1,
+        username: "admin".to_owned(),
+        sysadmin: true,
+        auth_admin: false,
+        groups: Vec::new(),
+    })
 }
 
 async fn create(create: Create) -> Result<(), Failure> {

@@ -1,10 +1,10 @@
 //! `haven serve`: from a configuration to a running registry, and down again without losing a request.
 
 use crate::cli::{Failure, say};
-use crate::{handles, secrets, storage};
+use crate::{background, handles, secrets, storage};
 use haven_core::registry::{self, Purge};
 use haven_core::settings::{Change, Configured, Values};
-use haven_core::{App, identity, quota};
+use haven_core::{App, access_tokens, identity, quota, sessions};
 use haven_db::{Clock, Db, PostgresOptions, SqliteOptions};
 use haven_server::config::{Config, Database, Storage, UploadPurging};
 use haven_server::listen::{self, Listener};
@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 const FOLD_INTERVAL: Duration = Duration::from_secs(5);
 /// How old the gauge of open uploads may be.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(30);
+/// How often ended sessions and the like are removed.
+const IDENTITIES_INTERVAL: Duration = Duration::from_secs(300);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What the file of an authority must hold, and what it must not.
 const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
@@ -46,12 +48,15 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         let socket = listen::bind(wanted.addr).await?;
         listeners.push(Listener::separate(socket, metrics.router(&wanted.path)));
         gauge_uploads(&app, &metrics, &stop);
+        background::gauge(&app, &metrics, &stop);
     }
     for listener in &listeners {
         tracing::info!(address = %listener.local_addr()?, "listening");
     }
     purge_uploads(&app, config.upload_purging, &stop);
     fold_quotas(&app, &stop);
+    purge_identities(&app, &stop);
+    background::start(&app, &stop);
     let network = network(&config)?;
     let router = haven_web::router(haven_web::Options {
         app: Arc::clone(&app),
@@ -66,6 +71,7 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
         // Such as a commit to storage that does not answer. The session's row stays, and its client asks again.
         tracing::warn!(tasks = app.tasks.len(), "giving up work that goes on without a client");
     }
+    background::finish(&app).await;
     tracing::info!(?stopped, "bye");
     Ok(())
 }
@@ -182,6 +188,21 @@ fn fold_quotas(app: &Arc<App>, stop: &CancellationToken) {
             async move { quota::fold(&app).await }
         };
         haven_jobs::reconcile("use of quotas", FOLD_INTERVAL, stop, pass).await;
+    });
+}
+
+/// What let somebody in once and does no longer: sessions, access tokens, and failures that were forgiven.
+fn purge_identities(app: &Arc<App>, stop: &CancellationToken) {
+    let (worker, stop) = (Arc::clone(app), stop.clone());
+    app.tasks.spawn(async move {
+        let pass = || {
+            let app = Arc::clone(&worker);
+            async move {
+                let purged = sessions::purge(&app).await? + access_tokens::purge(&app).await?;
+                identity::forget_failures(&app).await.map(|forgotten| purged + forgotten)
+            }
+        };
+        haven_jobs::reconcile("ended sessions", IDENTITIES_INTERVAL, stop, pass).await;
     });
 }
 

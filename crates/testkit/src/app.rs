@@ -1,5 +1,6 @@
 //! One application for one test.
 
+use crate::browser::Browser;
 use crate::client::Client;
 use axum::Router;
 use haven_blobs::{BlobStore, Filesystem, ObjectStorage, conformance, object};
@@ -35,7 +36,7 @@ pub struct TestApp {
 }
 
 /// One process of an installation.
-async fn open(db: Db, clock: Clock, blobs: Arc<dyn BlobStore>) -> Arc<App> {
+async fn open(db: Db, clock: Clock, blobs: Arc<dyn BlobStore>, login_delay: Duration) -> Arc<App> {
     // The first write makes the bucket.
     blobs.check().await.unwrap();
     let options = Options {
@@ -44,7 +45,7 @@ async fn open(db: Db, clock: Clock, blobs: Arc<dyn BlobStore>) -> Arc<App> {
         clock,
         secret_key: [7; 32],
         signing_key_pem: None,
-        login_delay: Duration::ZERO,
+        login_delay,
         settings: Configured::default(),
         storage_name: "filesystem",
     };
@@ -92,7 +93,7 @@ impl TestApp {
     }
 
     async fn on(db: TestDb, clock: Clock, folder: TempDir, bucket: Option<object::Options>) -> Self {
-        let app = open(db.db(), clock.clone(), blobs(folder.path(), bucket.as_ref())).await;
+        let app = open(db.db(), clock.clone(), blobs(folder.path(), bucket.as_ref()), Duration::ZERO).await;
         if app.needs_first_password().await.unwrap() {
             app.first_start(PASSWORD).await.unwrap();
         }
@@ -108,9 +109,38 @@ impl TestApp {
 
     /// The administrator at the door of another replica of the same installation.
     pub async fn replica(&self) -> Client {
+        self.patient_replica(Duration::ZERO).await
+    }
+
+    /// The same at a replica that answers a wrong password this much later.
+    pub async fn patient_replica(&self, login_delay: Duration) -> Client {
+        self.replica_within(Network::default(), login_delay).await
+    }
+
+    /// The same at one that knows this of the network besides.
+    pub async fn replica_within(&self, network: Network, login_delay: Duration) -> Client {
+        let app = self.another_with(login_delay).await;
+        Client::new(router(&app, network), Some(("admin".to_owned(), PASSWORD.to_owned())))
+    }
+
+    /// Another replica of the same installation.
+    pub async fn another(&self) -> Arc<App> {
+        self.another_with(Duration::ZERO).await
+    }
+
+    async fn another_with(&self, login_delay: Duration) -> Arc<App> {
         let db = Db::open(self.db.options()).await.unwrap();
-        let app = open(db, self.clock.clone(), self.blobs()).await;
-        Client::new(router(&app, Network::default()), Some(("admin".to_owned(), PASSWORD.to_owned())))
+        open(db, self.clock.clone(), self.blobs(), login_delay).await
+    }
+
+    /// The administrator at the door of a replica.
+    pub fn door(app: &Arc<App>) -> Client {
+        Client::new(router(app, Network::default()), Some(("admin".to_owned(), PASSWORD.to_owned())))
+    }
+
+    /// Somebody in front of a browser.
+    pub fn browser(&self) -> Browser {
+        Browser::at(&self.anonymous())
     }
 
     /// Somebody who has not logged in.

@@ -63,7 +63,7 @@ impl Client {
         Self { router, authorization: credentials.as_ref().map(basic), credentials }
     }
 
-    /// Somebody else at the same door.
+    /// At the same door with these credentials instead, right or wrong.
     pub fn with_password(&self, name: &str, password: &str) -> Self {
         Self::new(self.router.clone(), Some((name.to_owned(), password.to_owned())))
     }
@@ -85,6 +85,11 @@ impl Client {
         let answer = self.get(&format!("/service/token?service=harbor-registry{scopes}")).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// At the same door without any credentials.
+    pub fn without_credentials(&self) -> Self {
+        Self::new(self.router.clone(), None)
     }
 
     /// The name of Basic credentials.

@@ -9,10 +9,14 @@
 )]
 
 mod app;
+mod archive;
+mod browser;
 mod client;
 mod contract;
 mod image;
 
 pub use app::TestApp;
+pub use archive::{bomb, gzip, tar};
+pub use browser::Browser;
 pub use client::{Answer, Client};
-pub use image::{Image, image};
+pub use image::{Image, Part, chart, chart_of, cnab, image, model, wasm};

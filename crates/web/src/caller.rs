@@ -1,14 +1,16 @@
 //! From the credentials of a request to a caller.
 //!
-//! Bad credentials never end a request here: it goes on as anonymous, and whoever needs more refuses it.
+//! What the `Authorization` header says comes first, then the session of a browser. Bad credentials never end a request
+//! here: it goes on as anonymous, and whoever needs more refuses it.
 
 use crate::conn::Origin;
 use crate::kit::{ApiError, RequestContext};
+use crate::session;
 use crate::state::Web;
 use axum::extract::FromRequestParts;
 use base64::Engine as _;
 use haven_core::access::Caller;
-use haven_core::{Result, identity, token};
+use haven_core::{Result, access_tokens, identity, token};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
@@ -31,10 +33,16 @@ impl FromRequestParts<Web> for Asked {
 
     async fn from_request_parts(parts: &mut Parts, state: &Web) -> Result<Self, ApiError> {
         let origin = Origin::from_request_parts(parts, state).await.unwrap_or_default();
-        let caller = match credentials(&parts.headers) {
+        let mut caller = match credentials(&parts.headers) {
             (Presented::Basic, Some(secret)) => basic(state, &origin, &secret).await?,
+            (Presented::Bearer, Some(secret)) if access_tokens::looks_like_one(&secret) => {
+                access_tokens::caller(&state.app, &secret, None).await?
+            }
             _ => Caller::Anonymous,
         };
+        if matches!(caller, Caller::Anonymous) {
+            caller = session::caller(&state.app, &parts.headers).await?;
+        }
         RequestContext::of(&parts.extensions).set_caller(&caller.actor());
         Ok(Self(caller))
     }
@@ -52,6 +60,7 @@ pub(crate) async fn of_distribution(
         (Presented::Bearer, Some(secret)) => {
             token::verify(&state.app, &secret).map_or(Caller::Anonymous, Caller::Token)
         }
+        (Presented::Nothing, _) => session::caller(&state.app, headers).await?,
         _ => Caller::Anonymous,
     };
     Ok((caller, presented))

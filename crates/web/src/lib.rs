@@ -3,14 +3,19 @@
 //! Handlers read, call one operation of `haven_core`, and answer; every rule is there. No SQL and no storage here.
 
 mod api;
+mod audited;
 mod caller;
 pub mod conn;
 pub mod contract;
+mod cookies;
+mod csrf;
 pub mod kit;
+mod login;
 pub mod metrics;
 pub mod pages;
 mod read_only;
 mod ready;
+mod session;
 mod state;
 mod token;
 mod v2;
@@ -44,6 +49,7 @@ pub struct Options {
 /// The whole application as one service.
 pub fn router(options: Options) -> Router {
     let web = Web {
+        csrf: Arc::new(csrf::Csrf::new(&options.app)),
         app: options.app,
         metrics: options.metrics.clone(),
         version: options.version,
@@ -51,11 +57,13 @@ pub fn router(options: Options) -> Router {
         ca_certificate: options.network.ca_certificate.clone(),
     };
     let rest = api::version_routes().into_router().merge(rest().into_router());
+    let rest = rest.merge(login::routes().into_router());
+    let rest = rest.layer(from_fn_with_state(web.clone(), audited::layer));
     let rest = rest.layer(from_fn_with_state(web.clone(), read_only::layer));
     let rest = rest.layer(from_fn_with_state(options.api_timeout, in_time));
+    let rest = rest.merge(tokens().into_router());
     let app = Router::new()
-        .merge(rest)
-        .merge(tokens().into_router())
+        .merge(rest.layer(from_fn_with_state(web.clone(), csrf::layer)))
         .merge(pages::router(options.version))
         .route("/healthz", axum::routing::get(ready::get))
         .route("/v2", any(v2::serve))

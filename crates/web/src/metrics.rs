@@ -59,6 +59,8 @@ struct Inner {
     blob_bytes: Family<DirectionLabels, Counter>,
     logins: Family<ResultLabels, Counter>,
     uploads_open: Gauge<u64, AtomicU64>,
+    events_waiting: Gauge,
+    events_set_aside: Gauge,
 }
 
 impl Metrics {
@@ -74,6 +76,8 @@ impl Metrics {
             blob_bytes: Family::default(),
             logins: Family::default(),
             uploads_open: Gauge::default(),
+            events_waiting: Gauge::default(),
+            events_set_aside: Gauge::default(),
         };
         inner.register(version);
         Self(Arc::new(inner))
@@ -119,6 +123,12 @@ impl Metrics {
         self.0.uploads_open.set(count);
     }
 
+    /// How many events wait for what follows from them, and how many for somebody to look at them.
+    pub fn set_events(&self, waiting: i64, set_aside: i64) {
+        self.0.events_waiting.set(waiting);
+        self.0.events_set_aside.set(set_aside);
+    }
+
     /// Everything, in the text format.
     pub fn expose(&self) -> Response {
         let mut text = String::new();
@@ -156,6 +166,8 @@ impl Inner {
         );
         registry.register("haven_logins", "Log-ins by result", self.logins.clone());
         registry.register("haven_uploads_open", "Upload sessions open", self.uploads_open.clone());
+        registry.register("haven_events_waiting", "Events not yet followed", self.events_waiting.clone());
+        registry.register("haven_events_set_aside", "Events that failed", self.events_set_aside.clone());
         registry.register_collector(Box::new(ProcessCollector));
     }
 }
@@ -215,6 +227,7 @@ mod tests {
         metrics.blob_bytes_out(7);
         metrics.login(false);
         metrics.set_uploads_open(2);
+        metrics.set_events(3, 1);
         let text = text(&metrics).await;
         for line in [
             r#"haven_build_info{version="1.2.3"} 1"#,
@@ -226,6 +239,8 @@ mod tests {
             r#"haven_blob_bytes_total{direction="out"} 7"#,
             r#"haven_logins_total{result="failed"} 1"#,
             "haven_uploads_open 2",
+            "haven_events_waiting 3",
+            "haven_events_set_aside 1",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use haven_core::{Code, Error, settings};
 use http::Method;
 
-/// Turning the switch off again must pass.
-const EXEMPT: [&str; 2] = ["/api/v2.0/configurations", "/service/token"];
+/// Logging in and turning the switch off again must pass.
+const EXEMPT: [&str; 4] = ["/api/v2.0/configurations", "/service/token", "/c/login", "/c/userExists"];
 
 /// Refuses while the switch is on.
 pub(crate) async fn check(web: &Web) -> Result<(), Error> {

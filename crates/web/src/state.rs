@@ -1,6 +1,7 @@
 //! What every handler is given.
 
 use crate::conn::Redirects;
+use crate::csrf::Csrf;
 use crate::metrics::Metrics;
 use bytes::Bytes;
 use haven_core::App;
@@ -17,4 +18,5 @@ pub struct Web {
     pub redirects: Arc<Redirects>,
     /// The certificate of the authority that clients have to trust, PEM.
     pub ca_certificate: Option<Bytes>,
+    pub(crate) csrf: Arc<Csrf>,
 }

@@ -48,3 +48,15 @@ pub async fn read_all(
     let slices: Vec<Bytes> = stream.try_collect().await.unwrap();
     Ok(slices.concat())
 }
+
+/// All that a socket is given of `range`.
+pub(super) async fn send_all(
+    store: &dyn BlobStore,
+    digest: &Digest,
+    size: u64,
+    range: Range<u64>,
+) -> Result<Vec<u8>> {
+    let stream = store.send(digest, size, range).await?;
+    let slices: Vec<Bytes> = stream.try_collect().await.unwrap();
+    Ok(slices.concat())
+}

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use haven_oci::{Algorithm, Digest};
 
+use self::bodies::send_all;
 pub use self::bodies::{body, broken_body, content, read_all};
 use crate::error::Kind;
 use crate::store::BlobStore;
@@ -133,12 +134,16 @@ impl Suite<'_> {
         for (index, &start) in edges.iter().enumerate() {
             for &end in edges.iter().skip(index).step_by(step) {
                 let range = start as u64..end as u64;
-                let found = read_all(self.store, &digest, size as u64, range).await.unwrap();
+                let found = read_all(self.store, &digest, size as u64, range.clone()).await.unwrap();
                 assert!(found == bytes[start..end], "bytes {start}..{end}");
+                let sent = send_all(self.store, &digest, size as u64, range).await.unwrap();
+                assert!(sent == bytes[start..end], "bytes {start}..{end} for a socket");
             }
         }
         for range in [0..size as u64 + 1, Range { start: 2, end: 1 }] {
-            let error = read_all(self.store, &digest, size as u64, range).await.unwrap_err();
+            let error = read_all(self.store, &digest, size as u64, range.clone()).await.unwrap_err();
+            assert_eq!(error.kind, Kind::Invalid);
+            let error = send_all(self.store, &digest, size as u64, range).await.unwrap_err();
             assert_eq!(error.kind, Kind::Invalid);
         }
         self.store.delete(&digest).await.unwrap();
@@ -148,7 +153,9 @@ impl Suite<'_> {
         let (bytes, digest) = self.content(5, 300_000);
         self.store.put(&digest, bytes).await.unwrap();
         for range in [0..10, 0..300_001] {
-            let error = read_all(self.store, &digest, 300_001, range).await.unwrap_err();
+            let error = read_all(self.store, &digest, 300_001, range.clone()).await.unwrap_err();
+            assert_eq!(error.kind, Kind::Corrupt);
+            let error = send_all(self.store, &digest, 300_001, range).await.unwrap_err();
             assert_eq!(error.kind, Kind::Corrupt);
         }
     }

@@ -62,7 +62,11 @@ impl BlobStore for Filesystem {
     }
 
     async fn read(&self, digest: &Digest, size: u64, range: Range<u64>) -> Result<ByteStream> {
-        read::read(&self.layout, digest, size, range).await
+        read::read(&self.layout, digest, size, range, read::Way::Copied).await
+    }
+
+    async fn send(&self, digest: &Digest, size: u64, range: Range<u64>) -> Result<ByteStream> {
+        read::read(&self.layout, digest, size, range, read::Way::Mapped).await
     }
 
     async fn put(&self, digest: &Digest, bytes: Bytes) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, OpenOptions, Permissions};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use haven_oci::{Algorithm, Digest};
 use tempfile::TempDir;
 
 use crate::conformance::{body, content, read_all};
-use crate::{BlobStore, Filesystem, Kind, Upload};
+use crate::{BlobStore, Filesystem, Kind, Origin, Upload};
 
 struct Fixture {
     folder: TempDir,
@@ -116,12 +117,34 @@ async fn a_blob_that_shrinks_under_a_reader_ends_in_an_error() {
     let bytes = content(5, 30 << 20);
     let digest = fixture.push(&bytes).await;
     let size = bytes.len() as u64;
-    let stream = fixture.store.read(&digest, size, 0..size).await.unwrap();
-    // Only the part beyond the windows that are mapped by now may go: the rest would be a signal.
-    set_size(&fixture.blob(&digest), 20 << 20);
-    let slices: Vec<_> = stream.collect().await;
-    assert!(slices.last().unwrap().is_err());
-    assert!(slices.iter().flatten().map(Bytes::len).sum::<usize>() <= 20 << 20);
+    for left in [20 << 20, 100] {
+        let mut stream = fixture.store.read(&digest, size, 0..size).await.unwrap();
+        let first = stream.next().await.unwrap().unwrap();
+        set_size(&fixture.blob(&digest), left);
+        let rest: Vec<_> = stream.collect().await;
+        assert!(rest.last().unwrap().is_err());
+        let received = first.len() + rest.iter().flatten().map(Bytes::len).sum::<usize>();
+        assert!(received <= 20 << 20, "{received}");
+        assert_eq!(first, bytes[..first.len()], "what came is still there");
+        set_size(&fixture.blob(&digest), 0);
+        fixture.store.put(&digest, bytes.clone()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_a_socket_is_given_of_a_blob_that_shrinks_is_an_error_when_it_is_read() {
+    let fixture = Fixture::new();
+    let bytes = content(9, 3 << 20);
+    let digest = fixture.push(&bytes).await;
+    let size = bytes.len() as u64;
+    let mut stream = fixture.store.send(&digest, size, 1000..size).await.unwrap();
+    let first = stream.next().await.unwrap().unwrap();
+    let origin = Origin::of(&first[10..]).expect("it is mapped");
+    let mut read = vec![0; first.len() - 10];
+    origin.read(&mut read).unwrap();
+    assert_eq!(read, bytes[1010..][..read.len()]);
+    set_size(&fixture.blob(&digest), 1010);
+    assert_eq!(origin.read(&mut read).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,7 @@
 //! Who is asking, once credentials have been checked.
 
 use super::grant::Permission;
+use super::limits::Limited;
 use super::policy::{Action, Resource, SystemResource};
 use super::robot::Robot;
 use crate::projects::Project;
@@ -15,10 +16,12 @@ const LEEWAY_SECONDS: i64 = 60;
 pub enum Caller {
     /// Nobody, or somebody whose credentials did not hold.
     Anonymous,
-    /// A user with a password.
+    /// Somebody who logged in.
     Person(Person),
     /// A robot account with its secret.
     Robot(Robot),
+    /// A program with a token that a person made for it.
+    Limited(Limited),
     /// The bearer of a token of the token service; it has rights in `/v2` only.
     Token(TokenCaller),
 }
@@ -28,7 +31,10 @@ pub enum Caller {
 pub struct Person {
     pub id: i64,
     pub username: String,
+    /// Administers the installation, for whichever reason.
     pub sysadmin: bool,
+    /// That reason is the place the person came from, such as a group of a directory.
+    pub auth_admin: bool,
     /// The groups through which projects have the person as a member too.
     pub groups: Vec<i64>,
 }
@@ -38,8 +44,8 @@ pub struct Person {
 pub enum Viewer<'a> {
     /// What everybody may see.
     Everybody,
-    /// What a person may see.
-    Person(&'a Person),
+    /// What a person may see; of that only what is in these projects, where there are any.
+    Person(&'a Person, Option<&'a [i64]>),
     /// What everybody may see, and what is in these projects; none: what is in any.
     Robot(Option<Vec<i64>>),
 }
@@ -67,20 +73,44 @@ pub struct TokenAccess {
 }
 
 impl Caller {
-    /// Whether this is an administrator of the whole installation. Robots and tokens never are.
+    /// Whether this is an administrator of the whole installation. Robots and tokens of the token service never are.
     pub fn is_sysadmin(&self) -> bool {
-        matches!(self, Self::Person(person) if person.sysadmin)
+        match self {
+            Self::Person(person) => person.sysadmin,
+            Self::Limited(limited) => limited.person.sysadmin && limited.limits.cover_everything(),
+            Self::Anonymous | Self::Robot(_) | Self::Token(_) => false,
+        }
+    }
+
+    /// The user account behind a request. Says who it is and nothing about what they may do.
+    pub fn person(&self) -> Option<&Person> {
+        match self {
+            Self::Person(person) => Some(person),
+            Self::Limited(limited) => Some(&limited.person),
+            Self::Anonymous | Self::Robot(_) | Self::Token(_) => None,
+        }
+    }
+
+    /// Until when the credentials hold, where that is known.
+    pub(crate) fn expires_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Limited(limited) => limited.limits.expires_at,
+            Self::Anonymous | Self::Person(_) | Self::Robot(_) | Self::Token(_) => None,
+        }
     }
 
     /// Whose eyes the list of projects is seen with. A robot sees those in which it was given anything.
     pub fn viewer(&self) -> Viewer<'_> {
         match self {
-            Self::Person(person) => Viewer::Person(person),
+            Self::Person(person) => Viewer::Person(person, None),
+            Self::Limited(limited) if limited.limits.cover_reading() => {
+                Viewer::Person(&limited.person, limited.limits.projects.as_deref())
+            }
             Self::Robot(robot) => {
                 let all = robot.may_on_system(SystemResource::Project, Action::List) || robot.is_everywhere();
                 Viewer::Robot((!all).then(|| robot.named().collect()))
             }
-            Self::Anonymous | Self::Token(_) => Viewer::Everybody,
+            Self::Anonymous | Self::Limited(_) | Self::Token(_) => Viewer::Everybody,
         }
     }
 
@@ -99,7 +129,7 @@ impl Caller {
     pub fn actor(&self) -> String {
         match self {
             Self::Anonymous => String::new(),
-            Self::Person(person) => person.username.clone(),
+            Self::Person(person) | Self::Limited(Limited { person, .. }) => person.username.clone(),
             Self::Robot(robot) => robot.name.clone(),
             Self::Token(token) => token.subject.clone(),
         }
@@ -109,7 +139,9 @@ impl Caller {
     pub fn refusal(&self) -> Error {
         match self {
             Self::Anonymous => Error::new(Code::Unauthorized, "unauthorized"),
-            Self::Person(_) | Self::Robot(_) | Self::Token(_) => Error::new(Code::Forbidden, "forbidden"),
+            Self::Person(_) | Self::Limited(_) | Self::Robot(_) | Self::Token(_) => {
+                Error::new(Code::Forbidden, "forbidden")
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::caller::Caller;
 use super::policy::{Resource, of_roles, of_system};
 use super::{Standing, may_system, require_authenticated};
-use crate::{App, Code, Error, Result, projects};
+use crate::{App, Code, Error, Result, members, projects};
 
 /// One line of a list of permissions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,13 +27,13 @@ pub enum Catalogue {
 /// `Unauthorized`, or `Forbidden` for whoever administers nothing, robots included.
 pub async fn catalogue(app: &App, caller: &Caller) -> Result<Catalogue> {
     require_authenticated(caller)?;
-    if let Caller::Person(person) = caller {
-        if person.sysadmin {
-            return Ok(Catalogue::Whole);
-        }
-        if projects::administers_any(app, person).await? {
-            return Ok(Catalogue::Project);
-        }
+    if caller.is_sysadmin() {
+        return Ok(Catalogue::Whole);
+    }
+    if let Caller::Person(person) = caller
+        && members::administers_any(app, person).await?
+    {
+        return Ok(Catalogue::Project);
     }
     let text = "forbidden: only admins(system and project) can access permissions";
     Err(Error::new(Code::Forbidden, text))

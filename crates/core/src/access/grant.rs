@@ -84,8 +84,34 @@ pub mod permissions {
     permissions! {
         /// Read a project and its properties.
         ReadProject = Project, Read, project;
+        /// Change a project's properties.
+        UpdateProject = Project, Update, project;
+        /// Read a project's audit log.
+        ListLogs = Log, List, project;
+        /// Read the audit log of the whole installation.
+        ListAuditLog = AuditLog, List, system;
         /// Delete a project.
         DeleteProject = Project, Delete, project;
+        /// See all properties of a project by themselves.
+        ListMetadata = Metadata, List, project;
+        /// See one property of a project.
+        ReadMetadata = Metadata, Read, project;
+        /// Add a property to a project.
+        CreateMetadata = Metadata, Create, project;
+        /// Change a property of a project.
+        UpdateMetadata = Metadata, Update, project;
+        /// Take a property from a project.
+        DeleteMetadata = Metadata, Delete, project;
+        /// See who the members of a project are.
+        ListMembers = Member, List, project;
+        /// See one member.
+        ReadMember = Member, Read, project;
+        /// Give somebody a role.
+        CreateMember = Member, Create, project;
+        /// Change somebody's role.
+        UpdateMember = Member, Update, project;
+        /// Take somebody's role away.
+        DeleteMember = Member, Delete, project;
         /// Pull manifests and blobs.
         Pull = Repository, Pull, project;
         /// Push manifests and blobs.
@@ -102,8 +128,16 @@ pub mod permissions {
         ListArtifacts = Artifact, List, project;
         /// See one artifact.
         ReadArtifact = Artifact, Read, project;
+        /// Make an artifact, as a copy of another.
+        CreateArtifact = Artifact, Create, project;
         /// Delete an artifact.
         DeleteArtifact = Artifact, Delete, project;
+        /// Read what is known of an artifact beyond its row.
+        ReadAddition = ArtifactAddition, Read, project;
+        /// Give an artifact a label.
+        AddLabel = ArtifactLabel, Create, project;
+        /// Take a label from an artifact.
+        RemoveLabel = ArtifactLabel, Delete, project;
         /// See what hangs on an artifact.
         ListAccessories = Accessory, List, project;
         /// See the tags of an artifact.
@@ -112,6 +146,16 @@ pub mod permissions {
         CreateTag = Tag, Create, project;
         /// Remove a tag.
         DeleteTag = Tag, Delete, project;
+        /// See the labels of a project.
+        ListLabels = Label, List, project;
+        /// See a label of a project, or of the whole registry.
+        ReadLabel = Label, Read, project | system;
+        /// Make a label.
+        CreateLabel = Label, Create, project | system;
+        /// Change a label.
+        UpdateLabel = Label, Update, project | system;
+        /// Delete a label.
+        DeleteLabel = Label, Delete, project | system;
         /// Make a robot account.
         CreateRobot = Robot, Create, project | system;
         /// See one robot account.
@@ -130,6 +174,26 @@ pub mod permissions {
         ReadQuota = Quota, Read, system;
         /// Change what a project may store.
         UpdateQuota = Quota, Update, system;
+        /// Make an account.
+        CreateUser = User, Create, system;
+        /// See one account.
+        ReadUser = User, Read, system;
+        /// Change an account.
+        UpdateUser = User, Update, system;
+        /// Delete an account.
+        DeleteUser = User, Delete, system;
+        /// See all accounts.
+        ListUsers = User, List, system;
+        /// Make a group of people.
+        CreateGroup = UserGroup, Create, system;
+        /// See one group.
+        ReadGroup = UserGroup, Read, system;
+        /// Change a group.
+        UpdateGroup = UserGroup, Update, system;
+        /// Delete a group.
+        DeleteGroup = UserGroup, Delete, system;
+        /// See all groups.
+        ListGroups = UserGroup, List, system;
         /// See how much room the storage has.
         ReadVolumes = SystemVolumes, Read, system;
         /// See the settings.

@@ -6,6 +6,7 @@
 mod caller;
 mod discovery;
 mod grant;
+mod limits;
 mod policy;
 mod robot;
 mod standing;
@@ -15,6 +16,7 @@ mod tests;
 pub use caller::{Caller, Person, TokenAccess, TokenCaller, Viewer};
 pub use discovery::{Catalogue, Listed, catalogue, permissions_of};
 pub use grant::{Grant, Permission, SystemGrant, SystemPermission, permissions};
+pub use limits::{Limited, Limits, Reach};
 pub use policy::{
     Action, Resource, Role, SystemResource, grantable, is_grantable, is_system_grantable, system_grantable,
 };
@@ -23,7 +25,7 @@ pub use standing::Standing;
 
 use crate::projects::{self, Project};
 use crate::registry::Owner;
-use crate::{App, Code, Error, Result};
+use crate::{App, Code, Error, Result, members};
 use haven_oci::ProjectName;
 use permissions::{Push, ReadCatalog};
 
@@ -109,7 +111,7 @@ pub async fn may(
 /// Whether a caller may do one thing in every project, whichever there are.
 fn may_everywhere(caller: &Caller, resource: Resource, action: Action) -> bool {
     match caller {
-        Caller::Person(person) => person.sysadmin && action != Action::ScannerPull,
+        Caller::Person(_) | Caller::Limited(_) => caller.is_sysadmin() && action != Action::ScannerPull,
         Caller::Robot(robot) => robot.may_everywhere(resource, action),
         Caller::Anonymous | Caller::Token(_) => false,
     }
@@ -118,10 +120,52 @@ fn may_everywhere(caller: &Caller, resource: Resource, action: Action) -> bool {
 /// Whether a caller may do one thing to the system: administrators may, and robots of the system to which it was granted.
 pub fn may_system(caller: &Caller, resource: SystemResource, action: Action) -> bool {
     match caller {
-        Caller::Person(person) => person.sysadmin,
+        Caller::Person(_) | Caller::Limited(_) => caller.is_sysadmin(),
         Caller::Robot(robot) => robot.may_on_system(resource, action),
         Caller::Anonymous | Caller::Token(_) => false,
     }
+}
+
+/// Where somebody may do a thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// In all projects, and outside of any.
+    Everywhere,
+    /// In all projects.
+    EveryProject,
+    /// In the projects of these ids.
+    In(Vec<i64>),
+}
+
+/// Where a caller may do one thing in projects by what was granted to them, apart from what public projects let everybody
+/// do.
+///
+/// # Errors
+/// Only when the database fails.
+pub async fn extent<P: Permission>(app: &App, caller: &Caller) -> Result<Extent> {
+    if may_everywhere(caller, P::RESOURCE, P::ACTION) {
+        return Ok(Extent::EveryProject);
+    }
+    let mut projects: Vec<i64> = match caller {
+        Caller::Person(person) => projects_of::<P>(app, person).await?,
+        Caller::Limited(limited) => {
+            let covered = |project: &i64| limited.limits.cover_in(*project, P::RESOURCE, P::ACTION);
+            let mine = projects_of::<P>(app, &limited.person).await?;
+            mine.into_iter().filter(covered).collect()
+        }
+        Caller::Robot(robot) => robot.allowed(P::RESOURCE, P::ACTION).collect(),
+        Caller::Anonymous | Caller::Token(_) => Vec::new(),
+    };
+    projects.sort_unstable();
+    projects.dedup();
+    Ok(Extent::In(projects))
+}
+
+/// The projects in which a person may do one thing by their roles.
+async fn projects_of<P: Permission>(app: &App, person: &Person) -> Result<Vec<i64>> {
+    let roles = members::memberships(app, person).await?.into_iter();
+    let may = |role: Role| policy::role_may(role, P::RESOURCE, P::ACTION);
+    Ok(roles.filter(|(_, role)| may(*role)).map(|(project, _)| project).collect())
 }
 
 /// Asks for one permission on the whole system.
@@ -133,7 +177,9 @@ pub fn require_system<P: SystemPermission>(caller: &Caller) -> Result<SystemGran
         return Ok(SystemGrant::new(caller.actor()));
     }
     match caller {
-        Caller::Person(_) | Caller::Robot(_) => Err(Error::new(Code::Forbidden, caller.actor())),
+        Caller::Person(_) | Caller::Limited(_) | Caller::Robot(_) => {
+            Err(Error::new(Code::Forbidden, caller.actor()))
+        }
         Caller::Anonymous | Caller::Token(_) => Err(caller.refusal()),
     }
 }
@@ -154,25 +200,50 @@ pub fn require_catalog(caller: &Caller) -> Result<SystemGrant<ReadCatalog>> {
     }
 }
 
-/// Asks only that the caller is somebody, person or robot.
+/// Asks only that the caller is somebody, person or robot, whatever they may do.
 ///
 /// # Errors
 /// `Unauthorized` for an anonymous caller.
 pub fn require_authenticated(caller: &Caller) -> Result<()> {
     match caller {
-        Caller::Person(_) | Caller::Robot(_) => Ok(()),
+        Caller::Person(_) | Caller::Limited(_) | Caller::Robot(_) => Ok(()),
         Caller::Anonymous | Caller::Token(_) => Err(Error::new(Code::Unauthorized, "unauthorized")),
     }
 }
 
-/// Asks that the caller is a person.
+/// Asks that there is a person behind the request, whatever they may do.
 ///
 /// # Errors
 /// `Unauthorized` for an anonymous caller, `Forbidden` for a robot.
-pub fn require_person(caller: &Caller) -> Result<&Person> {
+pub fn require_known(caller: &Caller) -> Result<&Person> {
     match caller {
-        Caller::Person(person) => Ok(person),
+        Caller::Person(person) | Caller::Limited(Limited { person, .. }) => Ok(person),
         Caller::Robot(_) => Err(caller.refusal()),
         Caller::Anonymous | Caller::Token(_) => Err(Error::new(Code::Unauthorized, "unauthorized")),
+    }
+}
+
+/// Asks for a person who may do whatever needs no further permission, such as making a project.
+///
+/// # Errors
+/// As [`require_known`], and `Forbidden` for a token with limits that leave no room for it.
+pub fn require_person(caller: &Caller) -> Result<&Person> {
+    match caller {
+        Caller::Limited(limited) if !limited.limits.cover_everything() => Err(caller.refusal()),
+        _ => require_known(caller),
+    }
+}
+
+/// Asks for a person who logged in: no token will do, whatever its limits, for this is about credentials themselves.
+///
+/// # Errors
+/// As [`require_person`].
+pub fn require_login(caller: &Caller) -> Result<&Person> {
+    match caller {
+        Caller::Limited(_) => Err(Error::new(
+            Code::Forbidden,
+            "forbidden: an access token cannot do this, log in with a password",
+        )),
+        _ => require_known(caller),
     }
 }

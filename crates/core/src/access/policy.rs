@@ -134,6 +134,17 @@ impl Role {
         }
     }
 
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ProjectAdmin => "projectAdmin",
+            Self::Developer => "developer",
+            Self::Guest => "guest",
+            Self::Maintainer => "maintainer",
+            Self::LimitedGuest => "limitedGuest",
+        }
+    }
+
     /// The role of that number.
     pub fn from_id(id: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.id() == id)

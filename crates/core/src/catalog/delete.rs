@@ -1,8 +1,10 @@
 //! Removing artifacts, and the steps that removal is made of.
 
 use super::sql;
+use super::told::{self, Place};
 use crate::access::{Grant, permissions::DeleteArtifact};
 use crate::{App, Code, Error, Result, registry};
+use haven_db::list::{batches, in_list};
 use haven_db::{Timestamp, Tx, params};
 use haven_oci::{Digest, Reference, RepositoryName, TagName};
 use std::collections::BTreeSet;
@@ -30,7 +32,8 @@ pub async fn delete_artifact(
             None => None,
         },
     };
-    let freed = remove_artifact(&mut tx, id, artifact.ok_or_else(unknown)?, now).await?;
+    let place = Place::new(grant, repository, id, now);
+    let freed = told::delete_artifact(app, &mut tx, &place, artifact.ok_or_else(unknown)?).await?;
     registry::unlink(&mut tx, grant.project.id, &freed).await?;
     Ok(tx.commit().await?)
 }
@@ -49,6 +52,9 @@ pub(crate) async fn remove_tag(tx: &mut Tx, repository: i64, tag: &TagName) -> R
 
 /// Removes an artifact and everything that is there only for it; returns the digests that it needed.
 ///
+/// What goes is found level by level: what hangs on an artifact of this level, and parts of an index that nothing else
+/// holds, are the next one. Each level takes the same few statements, however wide it is.
+///
 /// # Errors
 /// `Referenced` when an index contains it.
 pub(crate) async fn remove_artifact(
@@ -62,33 +68,38 @@ pub(crate) async fn remove_artifact(
     }
     let mut freed = BTreeSet::new();
     let mut change = 0i64;
-    let mut doomed = vec![artifact];
-    while let Some(next) = doomed.pop() {
-        // What hangs on a subject may also be part of an index, and stays for that.
-        if tx.query_opt(sql::PARENTS, params![next]).await?.is_some() {
-            continue;
-        }
-        for row in tx.query(sql::ACCESSORIES_ON, params![next]).await? {
-            doomed.push(row.get(0)?);
-        }
-        let children = tx.query(sql::CHILDREN, params![next]).await?;
-        for statement in sql::DELETE_ARTIFACT {
-            tx.execute(statement, params![next]).await?;
-        }
-        for row in tx.query(sql::DELETE_NEEDS, params![next]).await? {
-            freed.insert(row.get(0)?);
-        }
-        // An accessory of two subjects may have gone with the other one.
-        if let Some(row) = tx.query_opt(sql::DELETE_ARTIFACT_ROW, params![next]).await? {
-            change -= i64::from(row.get::<bool>(0)?);
-        }
-        for child in children {
-            let child: i64 = child.get(0)?;
-            if tx.query_opt(sql::ORPHANED, params![child]).await?.is_some() {
-                doomed.push(child);
+    let mut level = BTreeSet::from([artifact]);
+    while !level.is_empty() {
+        let hanging = ids_in(tx, sql::HANGING_ON, &level).await?;
+        let children = ids_in(tx, sql::CHILDREN_OF, &level).await?;
+        for statement in sql::DELETE_ARTIFACTS {
+            for (marks, values) in batches(level.iter().copied()) {
+                tx.execute(&in_list(statement, &marks), &values).await?;
             }
         }
+        for (marks, values) in batches(level.iter().copied()) {
+            for row in tx.query(&in_list(sql::DELETE_NEEDS, &marks), &values).await? {
+                freed.insert(row.get(0)?);
+            }
+            for row in tx.query(&in_list(sql::DELETE_ARTIFACT_ROWS, &marks), &values).await? {
+                change -= i64::from(row.get::<bool>(0)?);
+            }
+        }
+        // What hangs on a subject may also be part of an index, and stays for that.
+        level = ids_in(tx, sql::IN_NO_INDEX, &hanging).await?;
+        level.extend(ids_in(tx, sql::ORPHANED, &children).await?);
     }
     tx.execute(sql::COUNT_ARTIFACTS, params![repository, change, now]).await?;
     Ok(freed)
+}
+
+/// The ids that a statement answers about some ids, in batches.
+pub(super) async fn ids_in(tx: &mut Tx, statement: &str, ids: &BTreeSet<i64>) -> Result<BTreeSet<i64>> {
+    let mut found = BTreeSet::new();
+    for (marks, values) in batches(ids.iter().copied()) {
+        for row in tx.query(&in_list(statement, &marks), &values).await? {
+            found.insert(row.get(0)?);
+        }
+    }
+    Ok(found)
 }

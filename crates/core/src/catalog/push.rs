@@ -114,7 +114,8 @@ pub(crate) async fn put_artifact(tx: &mut Tx, new: &NewArtifact<'_>, now: Timest
                 new.manifest.media_type.as_str(),
                 to_i64(new.manifest.size)?,
                 total_size(new.manifest, new.children.iter().map(|child| child.size))?,
-                new.class.icon,
+                new.class.icon.as_ref(),
+                new.class.own_icon,
                 text(&serde_json::json!(new.manifest.annotations)),
                 text(&serde_json::json!(new.class.extra_attrs)),
                 now,
@@ -235,9 +236,19 @@ pub(crate) async fn relist(
     children: &[Child],
     now: Timestamp,
 ) -> Result<()> {
-    let ids: BTreeSet<i64> = std::iter::once(artifact).chain(children.iter().map(|child| child.id)).collect();
+    let ids = std::iter::once(artifact).chain(children.iter().map(|child| child.id)).collect();
+    relist_all(tx, repository, &ids, now).await
+}
+
+/// As [`relist`], of any artifacts of the repository.
+pub(super) async fn relist_all(
+    tx: &mut Tx,
+    repository: i64,
+    ids: &BTreeSet<i64>,
+    now: Timestamp,
+) -> Result<()> {
     let mut change = 0i64;
-    for (marks, values) in batches(ids) {
+    for (marks, values) in batches(ids.iter().copied()) {
         for row in tx.query(&in_list(sql::RELIST, &marks), &values).await? {
             change += if row.get::<bool>(0)? { 1 } else { -1 };
         }

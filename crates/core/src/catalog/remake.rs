@@ -57,7 +57,7 @@ async fn describe(tx: &mut Tx, artifact: i64, new: &NewArtifact<'_>) -> Result<(
         new.manifest.media_type.as_str(),
         to_i64(new.manifest.size)?,
         total_size(new.manifest, new.children.iter().map(|child| child.size))?,
-        new.class.icon,
+        new.class.icon.as_ref(),
         serde_json::json!(new.manifest.annotations).to_string(),
     ];
     tx.execute(sql::DESCRIBE_ARTIFACT, row).await?;

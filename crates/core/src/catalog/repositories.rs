@@ -1,6 +1,7 @@
 //! Repositories over REST.
 
 use super::sql;
+use super::told::{self, Place};
 use crate::access::{
     Caller, Grant, Viewer,
     permissions::{DeleteRepository, ListRepositories, ReadRepository, UpdateRepository},
@@ -64,9 +65,16 @@ pub async fn list_all_repositories(
     let select = Select::new(sql::REPOSITORY_COLUMNS, "FROM repository r");
     let values = |ids: &[i64]| ids.iter().map(|id| Value::from(*id)).collect();
     let select = match caller.viewer_of::<ListRepositories>() {
-        Viewer::Person(person) if person.sysadmin => select,
-        Viewer::Person(person) => {
-            select.filter_list(sql::VISIBLE_TO, vec![person.id.into()], values(&person.groups))
+        Viewer::Person(person, within) => {
+            let seen = if person.sysadmin {
+                select
+            } else {
+                select.filter_list(sql::VISIBLE_TO, vec![person.id.into()], values(&person.groups))
+            };
+            match within {
+                None => seen,
+                Some(ids) => seen.filter_in("r.project_id", values(ids)),
+            }
         }
         Viewer::Robot(None) => select,
         Viewer::Robot(Some(ids)) => select.filter_list(sql::PUBLIC_OR_NAMED, Vec::new(), values(&ids)),
@@ -97,21 +105,43 @@ pub async fn repository(
     sql::repository(&row.ok_or_else(|| unknown(name))?)
 }
 
-/// Changes what a repository says of itself.
+/// Longer descriptions are somebody's book.
+const MAX_DESCRIPTION: usize = 64 << 10;
+
+/// Changes what a repository says of itself. It is kept as text for a page: what HTML would read as more is escaped.
 ///
 /// # Errors
-/// `NotFound`.
+/// `NotFound`, `BadRequest` when it is too long.
 pub async fn describe_repository(
     app: &App,
     grant: &Grant<UpdateRepository>,
     name: &RepositoryName,
     description: &str,
 ) -> Result<()> {
-    let row = params![grant.project.id, name.as_str(), description, app.clock.now()];
+    if description.len() > MAX_DESCRIPTION {
+        return Err(Error::bad_request(format!("the description is longer than {MAX_DESCRIPTION} bytes")));
+    }
+    let row = params![grant.project.id, name.as_str(), escaped(description), app.clock.now()];
     match app.db.execute(sql::DESCRIBE_REPOSITORY, row).await? {
         0 => Err(unknown(name)),
         _ => Ok(()),
     }
+}
+
+/// As clients of Harbor know it, down to the numbers.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&#34;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
 }
 
 /// Deletes a repository with all its artifacts.
@@ -128,16 +158,33 @@ pub async fn delete_repository(
     let locked = super::lock_repository(&mut tx, grant.project.id, name, now).await?;
     let id = locked.ok_or_else(|| unknown(name))?;
     let mut freed = BTreeSet::new();
-    loop {
-        let artifacts = tx.query(sql::ARTIFACTS_IN, params![id]).await?;
-        if artifacts.is_empty() {
-            break;
-        }
-        for row in artifacts {
-            freed.append(&mut super::remove_artifact(&mut tx, id, row.get(0)?, now).await?);
+    for statement in sql::DELETE_REPOSITORY {
+        for row in tx.query(statement, params![id]).await? {
+            freed.insert(row.get(0)?);
         }
     }
-    tx.execute(sql::DELETE_REPOSITORY, params![id]).await?;
+    told::repository_deleted(app, &mut tx, &Place::new(grant, name, id, now)).await?;
     registry::unlink(&mut tx, grant.project.id, &freed).await?;
     Ok(tx.commit().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn html_is_escaped() {
+        assert_eq!(
+            escaped(r#"<a href="x">it's</a> & é"#),
+            "&lt;a href=&#34;x&#34;&gt;it&#39;s&lt;/a&gt; &amp; é"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_left_that_html_would_read(text in "\\PC{0,40}") {
+            prop_assert!(!escaped(&text).contains(['<', '>', '"', '\'']));
+        }
+    }
 }

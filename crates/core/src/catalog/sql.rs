@@ -14,12 +14,73 @@ pub(super) const LOCK_REPOSITORY: &str =
 pub(super) const ARTIFACT_BY_DIGEST: &str =
     "SELECT id, size FROM artifact WHERE repository_id = $1 AND digest = $2";
 
+pub(super) const DIGEST: &str = "SELECT digest FROM artifact WHERE id = $1";
+
+pub(super) const TAG_NAMES: &str =
+    "SELECT name FROM tag WHERE artifact_id = $1 ORDER BY pushed_at DESC, id DESC";
+
+/// In the order of ids, as everybody who holds several at once.
+pub(super) const HOLD_REPOSITORIES: &str =
+    "SELECT id FROM repository WHERE id IN ({list}) ORDER BY id FOR UPDATE";
+
+/// Pairs of an id and a number, under the names that both engines give them: `column1` and `column2`.
+fn pairs(count: usize) -> String {
+    let pair = |n: usize| format!("(CAST(${} AS BIGINT), CAST(${} AS BIGINT))", 2 * n + 1, 2 * n + 2);
+    (0..count).map(pair).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn add_pulls(count: usize) -> String {
+    format!(
+        "UPDATE repository SET pull_count = pull_count + v.column2 FROM (VALUES {}) AS v
+        WHERE repository.id = v.column1",
+        pairs(count)
+    )
+}
+
+/// Times only go forward, whichever replica comes last.
+pub(super) fn touch_artifacts(count: usize) -> String {
+    format!(
+        "UPDATE artifact SET pulled_at = v.column2 FROM (VALUES {}) AS v
+        WHERE artifact.id = v.column1 AND artifact.pulled_at < v.column2",
+        pairs(count)
+    )
+}
+
+pub(super) fn touch_tags(count: usize) -> String {
+    format!(
+        "UPDATE tag SET pulled_at = v.column2 FROM (VALUES {}) AS v
+        WHERE tag.id = v.column1 AND tag.pulled_at < v.column2",
+        pairs(count)
+    )
+}
+
+/// An index was pulled when a part of it was.
+pub(super) const TOUCH_PARENTS: &str = "UPDATE artifact SET pulled_at = (SELECT MAX(c.pulled_at)
+        FROM artifact_reference r JOIN artifact c ON c.id = r.child_id WHERE r.parent_id = artifact.id)
+    WHERE id IN (SELECT r.parent_id FROM artifact_reference r WHERE r.child_id IN ({list}))
+    AND pulled_at < (SELECT MAX(c.pulled_at)
+        FROM artifact_reference r JOIN artifact c ON c.id = r.child_id WHERE r.parent_id = artifact.id)";
+
 pub(super) const ARTIFACT_BY_TAG: &str = "SELECT artifact_id FROM tag WHERE repository_id = $1 AND name = $2";
+
+/// The id behind a tag or digest.
+pub(super) const ID_BY_TAG: &str =
+    "SELECT t.artifact_id FROM repository r JOIN tag t ON t.repository_id = r.id
+    WHERE r.project_id = $1 AND r.name = $2 AND t.name = $3";
+pub(super) const ID_BY_DIGEST: &str =
+    "SELECT a.id FROM repository r JOIN artifact a ON a.repository_id = r.id
+    WHERE r.project_id = $1 AND r.name = $2 AND a.digest = $3";
+
+pub(super) const MANIFEST_IN: &str = "SELECT a.manifest_media_type, m.content FROM repository r
+    JOIN artifact a ON a.repository_id = r.id JOIN manifest m ON m.digest = a.digest
+    WHERE r.name = $1 AND a.digest = $2";
+
+pub(super) const ARTIFACT_STILL: &str = "SELECT id FROM artifact WHERE id = $1";
 
 pub(super) const INSERT_ARTIFACT: &str =
     "INSERT INTO artifact (project_id, repository_id, digest, type, media_type, artifact_type, manifest_media_type,
-        manifest_size, size, icon, annotations, extra_attrs, pushed_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id";
+        manifest_size, size, icon, own_icon, annotations, extra_attrs, pushed_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id";
 
 /// In these `{list}` stands for any number of values, and `{next}` and `{after}` for the two that follow it.
 pub(super) const ARTIFACTS_BY_DIGEST: &str =
@@ -98,9 +159,11 @@ pub(super) const HOLD_REPOSITORY: &str = RECOMPUTE[0];
 pub(super) const PUSHED: &str = "SELECT a.project_id, a.digest, a.manifest_media_type, a.pushed_at, m.content
     FROM artifact a JOIN manifest m ON m.digest = a.digest WHERE a.id = $1";
 
+/// A picture of its own was looked at when it was pushed, and stays.
 pub(super) const DESCRIBE_ARTIFACT: &str =
     "UPDATE artifact SET type = $2, media_type = $3, artifact_type = $4,
-    manifest_media_type = $5, manifest_size = $6, size = $7, icon = $8, annotations = $9 WHERE id = $1";
+    manifest_media_type = $5, manifest_size = $6, size = $7, icon = CASE WHEN own_icon THEN icon ELSE $8 END,
+    annotations = $9 WHERE id = $1";
 
 /// Of an artifact; they are made again.
 pub(super) const FORGET_NEEDS: [&str; 2] = [
@@ -120,31 +183,43 @@ pub(super) const COUNT_ARTIFACTS: &str =
 
 pub(super) const PARENTS: &str = "SELECT parent_id FROM artifact_reference WHERE child_id = $1 LIMIT 1";
 
-pub(super) const CHILDREN: &str = "SELECT DISTINCT child_id FROM artifact_reference WHERE parent_id = $1";
+/// What a level of artifacts that go leaves behind.
+pub(super) const CHILDREN_OF: &str =
+    "SELECT DISTINCT child_id FROM artifact_reference WHERE parent_id IN ({list})";
+pub(super) const HANGING_ON: &str =
+    "SELECT DISTINCT artifact_id FROM accessory WHERE subject_artifact_id IN ({list})";
 
-pub(super) const ORPHANED: &str = "SELECT a.id FROM artifact a WHERE a.id = $1
+/// Of these, what nothing holds any more: neither an index nor, for parts of one, a tag.
+pub(super) const ORPHANED: &str = "SELECT a.id FROM artifact a WHERE a.id IN ({list})
     AND NOT EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = a.id)
     AND NOT EXISTS (SELECT 1 FROM artifact_reference r WHERE r.child_id = a.id)";
-
-pub(super) const ACCESSORIES_ON: &str = "SELECT artifact_id FROM accessory WHERE subject_artifact_id = $1";
+pub(super) const IN_NO_INDEX: &str = "SELECT a.id FROM artifact a WHERE a.id IN ({list})
+    AND NOT EXISTS (SELECT 1 FROM artifact_reference r WHERE r.child_id = a.id)";
 
 /// In the order that keys between the tables allow.
-pub(super) const DELETE_ARTIFACT: [&str; 4] = [
-    "DELETE FROM tag WHERE artifact_id = $1",
-    "DELETE FROM artifact_reference WHERE parent_id = $1",
-    "DELETE FROM accessory WHERE artifact_id = $1",
-    "UPDATE accessory SET subject_artifact_id = NULL WHERE subject_artifact_id = $1",
+pub(super) const DELETE_ARTIFACTS: [&str; 4] = [
+    "DELETE FROM tag WHERE artifact_id IN ({list})",
+    "DELETE FROM artifact_reference WHERE parent_id IN ({list})",
+    "DELETE FROM accessory WHERE artifact_id IN ({list})",
+    "UPDATE accessory SET subject_artifact_id = NULL WHERE subject_artifact_id IN ({list})",
 ];
 
-pub(super) const DELETE_NEEDS: &str = "DELETE FROM artifact_blob WHERE artifact_id = $1 RETURNING digest";
+pub(super) const DELETE_NEEDS: &str =
+    "DELETE FROM artifact_blob WHERE artifact_id IN ({list}) RETURNING digest";
 
-pub(super) const DELETE_ARTIFACT_ROW: &str = "DELETE FROM artifact WHERE id = $1 RETURNING listed";
+pub(super) const DELETE_ARTIFACT_ROWS: &str = "DELETE FROM artifact WHERE id IN ({list}) RETURNING listed";
 
-/// Indexes first: what they contain can go only after them.
-pub(super) const ARTIFACTS_IN: &str = "SELECT a.id FROM artifact a WHERE a.repository_id = $1
-    AND NOT EXISTS (SELECT 1 FROM artifact_reference r WHERE r.child_id = a.id) ORDER BY a.id LIMIT 200";
-
-pub(super) const DELETE_REPOSITORY: &str = "DELETE FROM repository WHERE id = $1";
+/// A repository with all that is in it; answers the digests that it needed. What refers to an artifact is in the same
+/// repository.
+pub(super) const DELETE_REPOSITORY: [&str; 6] = [
+    "DELETE FROM tag WHERE repository_id = $1",
+    "DELETE FROM artifact_reference WHERE parent_id IN (SELECT a.id FROM artifact a WHERE a.repository_id = $1)",
+    "DELETE FROM accessory WHERE repository_id = $1",
+    "DELETE FROM artifact_blob WHERE artifact_id IN (SELECT a.id FROM artifact a WHERE a.repository_id = $1)
+    RETURNING digest",
+    "DELETE FROM artifact WHERE repository_id = $1",
+    "DELETE FROM repository WHERE id = $1",
+];
 
 pub(super) const DESCRIBE_REPOSITORY: &str =
     "UPDATE repository SET description = $3, updated_at = $4 WHERE project_id = $1 AND name = $2";
@@ -164,9 +239,10 @@ pub(super) const VISIBLE_TO: &str = "r.project_id IN (SELECT p.id FROM project p
 pub(super) const PUBLIC_OR_NAMED: &str =
     "r.project_id IN (SELECT p.id FROM project p WHERE p.public OR p.id IN ({list}))";
 
+/// A list shows annotations of a sensible length; a manifest may have four megabytes of them.
 pub(super) const ARTIFACT_COLUMNS: &str = "SELECT a.id, a.type, a.media_type, a.manifest_media_type,
     a.artifact_type, a.project_id, a.repository_id, r.name, a.digest, a.size, a.icon, a.pushed_at, a.pulled_at,
-    a.extra_attrs, a.annotations";
+    a.extra_attrs, CASE WHEN LENGTH(a.annotations) <= 65536 THEN a.annotations ELSE '' END";
 
 pub(super) const ARTIFACT_FROM: &str = "FROM artifact a JOIN repository r ON r.id = a.repository_id";
 
@@ -175,23 +251,60 @@ pub(super) const ONE_ARTIFACT: &str = "SELECT a.id, a.type, a.media_type, a.mani
     a.extra_attrs, a.annotations FROM artifact a JOIN repository r ON r.id = a.repository_id
     WHERE a.id = $1";
 
+/// A repository with how many artifacts are listed in it, and all of a project together.
+pub(super) const LISTED_IN: &str =
+    "SELECT id, artifact_count FROM repository WHERE project_id = $1 AND name = $2";
+pub(super) const LISTED_IN_PROJECT: &str =
+    "SELECT COALESCE(CAST(SUM(artifact_count) AS BIGINT), 0) FROM repository WHERE project_id = $1";
+
 /// Conditions of the `tags` filter.
 pub(super) const TAGGED: &str = "EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = a.id)";
 pub(super) const UNTAGGED: &str = "NOT EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = a.id)";
-pub(super) const TAG_IS: &str = "EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = a.id AND t.name = ?)";
+pub(super) const TAG_IS: &str =
+    "a.id IN (SELECT t.artifact_id FROM tag t WHERE t.repository_id = ? AND t.name = ?)";
 pub(super) const TAG_CONTAINS: &str =
-    r"EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = a.id AND LOWER(t.name) LIKE LOWER(?) ESCAPE '\')";
+    r"a.id IN (SELECT t.artifact_id FROM tag t WHERE t.repository_id = ? AND t.name ILIKE ? ESCAPE '\')";
+pub(super) const TAG_IS_IN_PROJECT: &str = "a.id IN (SELECT t.artifact_id FROM repository o
+    JOIN tag t ON t.repository_id = o.id WHERE o.project_id = ? AND t.name = ?)";
+pub(super) const TAG_CONTAINS_IN_PROJECT: &str = r"a.id IN (SELECT t.artifact_id FROM repository o
+    JOIN tag t ON t.repository_id = o.id WHERE o.project_id = ? AND t.name ILIKE ? ESCAPE '\')";
 
-/// About the artifacts of a page.
-pub(super) const TAGS_OF: &str = "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at, t.pulled_at FROM tag t WHERE t.artifact_id IN ({list})
-    ORDER BY t.pushed_at DESC, t.id DESC";
+/// Condition of the `labels` filter.
+pub(super) const CARRIES_ALL: &str = "a.id IN (SELECT c.artifact_id
+    FROM (SELECT CAST(? AS BIGINT) AS wanted) w
+    JOIN (SELECT l.artifact_id, COUNT(*) AS carried FROM artifact_label l WHERE l.label_id IN ({list})
+        GROUP BY l.artifact_id) c ON c.carried = w.wanted)";
+
+/// Of each repository of a project the last push of a type: one look into an index for each repository.
+pub(super) const NEWEST_OF_MEDIA_TYPE: &str = "(a.repository_id, a.pushed_at) IN (SELECT o.id,
+    (SELECT MAX(n.pushed_at) FROM artifact n WHERE n.repository_id = o.id AND n.listed AND n.media_type = ?)
+    FROM repository o WHERE o.project_id = ?) AND a.media_type = ?";
+pub(super) const NEWEST_OF_ARTIFACT_TYPE: &str = "(a.repository_id, a.pushed_at) IN (SELECT o.id,
+    (SELECT MAX(n.pushed_at) FROM artifact n WHERE n.repository_id = o.id AND n.listed AND n.artifact_type = ?)
+    FROM repository o WHERE o.project_id = ?) AND a.artifact_type = ?";
+
+/// About the artifacts of a page, in the order of an index.
+pub(super) const TAGS_OF: &str =
+    "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at, t.pulled_at FROM tag t
+    WHERE t.artifact_id IN ({list}) ORDER BY t.artifact_id, t.pushed_at DESC, t.id DESC";
 pub(super) const REFERENCES_OF: &str =
-    "SELECT f.parent_id, f.child_id, f.child_digest, f.platform, f.annotations,
-    f.urls FROM artifact_reference f WHERE f.parent_id IN ({list}) ORDER BY f.parent_id, f.position";
+    "SELECT f.parent_id, f.child_id, f.child_digest, f.platform, f.annotations, f.urls FROM artifact_reference f
+    WHERE f.parent_id IN ({list}) AND f.position < {next} ORDER BY f.parent_id, f.position";
 pub(super) const ACCESSORIES_OF: &str = "SELECT x.id, x.artifact_id, x.subject_artifact_id, x.subject_digest,
     r.name, a.size, a.digest, x.type, x.created_at FROM accessory x JOIN artifact a ON a.id = x.artifact_id
     JOIN repository r ON r.id = x.repository_id WHERE x.subject_artifact_id IN ({list})
     ORDER BY x.id";
+
+/// Signatures of the indexes that artifacts without any of their own are part of.
+pub(super) const INHERITED_BY: &str =
+    "SELECT DISTINCT x.id, x.artifact_id, x.subject_artifact_id, x.subject_digest,
+    r.name, a.size, a.digest, x.type, x.created_at, f.child_id FROM artifact_reference f
+    JOIN accessory x ON x.subject_artifact_id = f.parent_id JOIN artifact a ON a.id = x.artifact_id
+    JOIN repository r ON r.id = x.repository_id
+    WHERE f.child_id IN ({list}) AND x.type IN ('signature.cosign', 'signature.notation')
+    AND NOT EXISTS (SELECT 1 FROM accessory o WHERE o.subject_artifact_id = f.child_id
+        AND o.type IN ('signature.cosign', 'signature.notation'))
+    ORDER BY f.child_id, x.id";
 
 pub(super) const ACCESSORY_COLUMNS: &str =
     "SELECT x.id, x.artifact_id, x.subject_artifact_id, x.subject_digest,

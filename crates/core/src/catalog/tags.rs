@@ -1,5 +1,6 @@
 //! Tags over REST.
 
+use super::told::{self, Place};
 use super::{artifacts, sql};
 use crate::access::{
     Grant,
@@ -63,13 +64,15 @@ pub async fn create_tag(
     let mut tx = app.db.begin().await?;
     let locked = super::lock_repository(&mut tx, grant.project.id, repository, now).await?;
     let id = locked.ok_or_else(|| artifacts::unknown(repository, reference))?;
-    if tx.query_opt(sql::ONE_ARTIFACT, params![artifact]).await?.is_none() {
+    if tx.query_opt(sql::ARTIFACT_STILL, params![artifact]).await?.is_none() {
         return Err(artifacts::unknown(repository, reference));
     }
     if tx.execute(sql::ADD_TAG, params![id, artifact, tag.as_str(), now]).await? == 0 {
         return Err(Error::new(Code::Conflict, format!("tag {tag} already exists")));
     }
     super::relist(&mut tx, id, artifact, &[], now).await?;
+    let place = Place::new(grant, repository, id, now);
+    told::tagged(app, &mut tx, &place, artifact, &tag).await?;
     Ok(tx.commit().await?)
 }
 
@@ -96,5 +99,7 @@ pub async fn delete_tag(
         return Err(unknown());
     }
     super::relist(&mut tx, id, artifact, &[], now).await?;
+    let place = Place::new(grant, repository, id, now);
+    told::untagged(app, &mut tx, &place, artifact, &tag).await?;
     Ok(tx.commit().await?)
 }

@@ -137,6 +137,15 @@ pub(super) const ACCESSORY_OF_NOTHING: &str =
 pub(super) const DELETE_ACCESSORY: &str = "DELETE FROM accessory WHERE id = $1 AND $2 = ''
     AND NOT EXISTS (SELECT 1 FROM artifact a WHERE a.id = accessory.artifact_id)";
 
+pub(super) const LABEL_OF_NOTHING: &str =
+    "SELECT x.artifact_id, CAST(x.label_id AS TEXT), 'a label and an artifact, of which one is not there' FROM artifact_label x
+    WHERE NOT EXISTS (SELECT 1 FROM artifact a WHERE a.id = x.artifact_id)
+    OR NOT EXISTS (SELECT 1 FROM label l WHERE l.id = x.label_id) LIMIT $1";
+pub(super) const DELETE_LABEL: &str = "DELETE FROM artifact_label
+    WHERE artifact_id = $1 AND CAST(label_id AS TEXT) = $2
+    AND (NOT EXISTS (SELECT 1 FROM artifact a WHERE a.id = artifact_label.artifact_id)
+        OR NOT EXISTS (SELECT 1 FROM label l WHERE l.id = artifact_label.label_id))";
+
 pub(super) const UPLOAD_OF_NOTHING: &str =
     "SELECT 0, o.id, 'an upload into a project that is not there' FROM upload o
     WHERE NOT EXISTS (SELECT 1 FROM project p WHERE p.id = o.project_id) LIMIT $1";

@@ -1,12 +1,14 @@
-//! From a name and a secret to a person or a robot.
+//! From a name and a secret to whoever they belong to: a person, a robot, or a token that a person made.
 //!
 //! A verified password is remembered for a minute as a keyed hash tied to the version of the account's row, which every
 //! log-in reads: a changed password counts at once on every replica, and a burst of pulls pays for Argon2 once.
 
-use super::{password, sql};
+use super::damping::{self, Attempt, Standing};
+use super::password::{self, Turn};
+use super::sql;
 use crate::access::{Caller, Person};
-use crate::{App, Error, Result, robots};
-use haven_db::{Row, params};
+use crate::{App, Error, Result, access_tokens, robots};
+use haven_db::{Timestamp, params};
 use hmac::{Hmac, KeyInit, Mac};
 use moka::sync::Cache;
 use sha2::Sha256;
@@ -17,13 +19,17 @@ use std::time::Duration;
 const MAX_SECRET: usize = 1024;
 /// Longer names are nobody's, not even a robot's with project and prefix.
 const MAX_PRINCIPAL: usize = 512;
+/// How often an attempt is looked at that has to wait: others who wait with it may be right and come first.
+const LOOKS: usize = 3;
+/// So many wrong secrets a minute may be compared with the remembered one before each has to wait for its turn.
+const COMPARISONS: u32 = 8;
 
 /// A name and a secret, as somebody presents them.
 #[derive(Debug)]
 pub struct Credentials<'a> {
     pub principal: &'a str,
     pub secret: &'a str,
-    /// Where they came from; failures are damped for this address only, so nobody can lock somebody else out.
+    /// Where they came from; failures are damped for this network only, so nobody can lock somebody else out.
     pub address: IpAddr,
 }
 
@@ -40,15 +46,16 @@ pub(crate) struct Candidate {
     pub(crate) holder: Holder,
     /// Of the row; it grows when the secret changes.
     pub(crate) version: i64,
-    /// A PHC string.
+    /// A PHC string; empty when there is no password here.
     pub(crate) stored: String,
 }
 
-/// What one process remembers of log-ins, for seconds.
+/// What one process remembers of log-ins, for a minute.
 pub struct Passwords {
     key: [u8; 32],
     verified: Cache<Holder, (i64, [u8; 32])>,
-    failed: Cache<(String, IpAddr), ()>,
+    /// How often the remembered one was missed.
+    missed: Cache<Attempt, u32>,
     delay: Duration,
 }
 
@@ -58,18 +65,20 @@ impl Passwords {
     /// # Errors
     /// When the system gives no random bytes.
     pub(crate) fn new(delay: Duration) -> Result<Self> {
+        const MINUTE: Duration = Duration::from_secs(60);
         let mut key = [0; 32];
         getrandom::fill(&mut key)
             .map_err(|error| Error::internal("random bytes").because(error.to_string()))?;
         Ok(Self {
             key,
-            verified: Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(60)).build(),
-            failed: Cache::builder()
-                .max_capacity(100_000)
-                .time_to_live(delay.max(Duration::from_millis(1)))
-                .build(),
+            verified: Cache::builder().max_capacity(10_000).time_to_live(MINUTE).build(),
+            missed: Cache::builder().max_capacity(100_000).time_to_live(MINUTE).build(),
             delay,
         })
+    }
+
+    pub(super) fn delay(&self) -> Duration {
+        self.delay
     }
 
     fn keyed(&self, secret: &str) -> Result<Hmac<Sha256>> {
@@ -79,31 +88,50 @@ impl Passwords {
         Ok(mac)
     }
 
-    /// The one of these whose secret this was moments ago.
-    fn remembered(&self, candidates: &[Candidate], secret: &str) -> Result<Option<Caller>> {
-        for candidate in candidates {
+    /// Which of these has a secret that was this one moments ago.
+    fn remembered(&self, candidates: &[Candidate], secret: &str) -> Result<Option<usize>> {
+        for (index, candidate) in candidates.iter().enumerate() {
             let Some((at, hash)) = self.verified.get(&candidate.holder) else { continue };
             // verify_slice compares in constant time.
             if at == candidate.version && self.keyed(secret)?.verify_slice(&hash).is_ok() {
-                return Ok(Some(candidate.caller.clone()));
+                return Ok(Some(index));
             }
         }
         Ok(None)
     }
 
-    fn remember(&self, candidate: &Candidate, secret: &str) -> Result<()> {
+    fn remember(&self, candidate: &Candidate, secret: &str, attempt: Attempt) -> Result<()> {
         let hash = self.keyed(secret)?.finalize().into_bytes();
         self.verified.insert(candidate.holder, (candidate.version, hash.into()));
+        self.missed.invalidate(&attempt);
         Ok(())
+    }
+
+    /// Whether an attempt may be compared before its turn has come: comparing costs nothing, so many guesses at once
+    /// must not.
+    fn may_compare(&self, attempt: Attempt) -> bool {
+        self.missed.get(&attempt).is_none_or(|missed| missed < COMPARISONS)
+    }
+
+    fn missed(&self, attempt: Attempt) {
+        let more = |missed: u32| missed.saturating_add(1);
+        self.missed.entry(attempt).and_upsert_with(|entry| entry.map_or(1, |entry| more(entry.into_value())));
     }
 }
 
-/// What came of an attempt.
+/// What came of a look at an attempt.
 enum Outcome {
-    Known(Caller),
+    Known(Box<Candidate>),
     Wrong,
     /// Not looked at, because another one has just failed.
-    Damped,
+    Later(Duration),
+}
+
+/// Somebody whose password was right, with the version of the account that this is true of.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    pub(crate) person: Person,
+    pub(crate) version: i64,
 }
 
 /// Whose names count.
@@ -114,97 +142,129 @@ enum Among {
     All,
 }
 
-/// Which person a name and a password belong to; none when to nobody, after a delay.
-///
-/// # Errors
-/// When the database fails.
-pub async fn login(app: &App, credentials: &Credentials<'_>) -> Result<Option<Person>> {
-    match attempt(app, credentials, Among::People).await? {
-        Some(Caller::Person(person)) => Ok(Some(person)),
-        _ => Ok(None),
-    }
-}
-
-/// Who a name and a secret belong to, a robot or else a person; anonymous when to nobody, after a delay.
+/// Whoever credentials belong to: a robot or a person by a secret, or a token that a person made for a program. Nobody when
+/// they are wrong, after a delay.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn authenticate(app: &App, credentials: &Credentials<'_>) -> Result<Caller> {
-    Ok(attempt(app, credentials, Among::All).await?.unwrap_or(Caller::Anonymous))
+    if access_tokens::looks_like_one(credentials.secret) {
+        return access_tokens::caller(app, credentials.secret, Some(credentials.principal)).await;
+    }
+    let known = attempt(app, credentials, Among::All).await?;
+    Ok(known.map_or(Caller::Anonymous, |candidate| candidate.caller))
 }
 
-async fn attempt(app: &App, credentials: &Credentials<'_>, among: Among) -> Result<Option<Caller>> {
+/// Which person a name and a password belong to; none when to nobody, after a delay.
+pub(crate) async fn enter(app: &App, credentials: &Credentials<'_>) -> Result<Option<Entered>> {
+    Ok(match attempt(app, credentials, Among::People).await? {
+        Some(Candidate { caller: Caller::Person(person), version, .. }) => Some(Entered { person, version }),
+        _ => None,
+    })
+}
+
+async fn attempt(app: &App, credentials: &Credentials<'_>, among: Among) -> Result<Option<Candidate>> {
     let principal = credentials.principal;
     // Not every database can look for a NUL.
     let possible = (1..=MAX_PRINCIPAL).contains(&principal.len()) && !principal.contains('\0');
     if !possible || credentials.secret.len() > MAX_SECRET {
         return Ok(None);
     }
-    let mut outcome = verified(app, credentials, among).await?;
-    if matches!(outcome, Outcome::Damped) {
-        // Not refused but slowed: whoever mistyped, or whose client tried twice, gets in all the same.
-        tokio::time::sleep(app.passwords.delay).await;
-        outcome = verified(app, credentials, among).await?;
-    } else if matches!(outcome, Outcome::Wrong) {
-        tokio::time::sleep(app.passwords.delay).await;
+    let attempt = Attempt::new(app, principal, credentials.address);
+    for _ in 0..LOOKS {
+        match look(app, credentials, among, attempt).await? {
+            Outcome::Known(candidate) => return Ok(Some(*candidate)),
+            Outcome::Wrong => {
+                tokio::time::sleep(app.passwords.delay).await;
+                return Ok(None);
+            }
+            // Not refused but slowed: whoever mistyped, or whose client tried twice, gets in all the same.
+            Outcome::Later(wait) => tokio::time::sleep(wait).await,
+        }
     }
-    match outcome {
-        Outcome::Known(caller) => Ok(Some(caller)),
-        Outcome::Wrong | Outcome::Damped => Ok(None),
-    }
+    Ok(None)
 }
 
-async fn verified(app: &App, credentials: &Credentials<'_>, among: Among) -> Result<Outcome> {
+async fn look(app: &App, credentials: &Credentials<'_>, among: Among, attempt: Attempt) -> Result<Outcome> {
     let (passwords, secret) = (&app.passwords, credentials.secret);
     let mut candidates = Vec::new();
     if among == Among::All {
         match robots::find(app, credentials.principal, secret).await? {
             // Nobody guesses a made-up secret, so it is not damped.
-            robots::Found::Known(robot) => return Ok(Outcome::Known(Caller::Robot(robot))),
+            robots::Found::Known(robot) => return Ok(Outcome::Known(robot)),
             robots::Found::Chosen(candidate) => candidates.push(*candidate),
             robots::Found::Nothing => {}
         }
     }
-    let attempt = (credentials.principal.to_owned(), credentials.address);
-    if passwords.failed.contains_key(&attempt) {
-        return Ok(Outcome::Damped);
+    let (person, standing) = find(app, credentials.principal, attempt).await?;
+    candidates.extend(person);
+    if let Standing::Waiting(wait) = standing {
+        return Ok(Outcome::Later(wait));
     }
-    let row = app.db.query_opt(sql::FOR_LOGIN, params![credentials.principal]).await?;
-    candidates.extend(row.as_ref().map(account).transpose()?);
-    if let Some(caller) = passwords.remembered(&candidates, secret)? {
-        return Ok(Outcome::Known(caller));
+    if !candidates.is_empty() && standing == Standing::Clear && passwords.may_compare(attempt) {
+        if let Some(index) = passwords.remembered(&candidates, secret)? {
+            return Ok(known(candidates, index));
+        }
+        passwords.missed(attempt);
     }
     let turn = password::turn().await?;
     // Of guesses that came together only those pass that were being checked when the first one failed.
-    if passwords.failed.contains_key(&attempt) {
-        return Ok(Outcome::Damped);
+    let standing = damping::standing(app, attempt).await?;
+    if !damping::claim(app, attempt, standing).await? {
+        let wait = if let Standing::Waiting(wait) = standing { wait } else { passwords.delay };
+        return Ok(Outcome::Later(wait));
     }
+    match ask(app, &turn, &candidates, secret).await? {
+        Some(index) => {
+            passwords.remember(&candidates[index], secret, attempt)?;
+            damping::succeeded(app, attempt, standing).await?;
+            Ok(known(candidates, index))
+        }
+        None => {
+            damping::failed(app, attempt, standing).await?;
+            Ok(Outcome::Wrong)
+        }
+    }
+}
+
+/// Whose secret it is, asked in the places where people and robots are known, in order. There is one: accounts that have a
+/// password here.
+async fn ask(app: &App, turn: &Turn, candidates: &[Candidate], secret: &str) -> Result<Option<usize>> {
     // A burst of log-ins pays once.
-    if let Some(caller) = passwords.remembered(&candidates, secret)? {
-        return Ok(Outcome::Known(caller));
+    if let Some(index) = app.passwords.remembered(candidates, secret)? {
+        return Ok(Some(index));
     }
     if candidates.is_empty() {
         // As long for an unknown name as for a known one, so that time does not tell names.
-        password::verify(&turn, secret, "").await?;
+        password::verify(turn, secret, "").await?;
     }
-    for candidate in candidates {
-        if password::verify(&turn, secret, &candidate.stored).await? {
-            passwords.remember(&candidate, secret)?;
-            return Ok(Outcome::Known(candidate.caller));
+    for (index, candidate) in candidates.iter().enumerate() {
+        if password::verify(turn, secret, &candidate.stored).await? {
+            return Ok(Some(index));
         }
     }
-    passwords.failed.insert(attempt, ());
-    Ok(Outcome::Wrong)
+    Ok(None)
 }
 
-/// The person with the stored hash and the version of the row.
-fn account(row: &Row) -> Result<Candidate> {
-    let id = row.get(0)?;
-    let person = Person { id, username: row.get(1)?, sysadmin: row.get(2)?, groups: Vec::new() };
-    Ok(Candidate {
-        caller: Caller::Person(person),
-        holder: Holder::Person(id),
-        version: row.get(4)?,
-        stored: row.get(3)?,
-    })
+fn known(mut candidates: Vec<Candidate>, index: usize) -> Outcome {
+    Outcome::Known(Box::new(candidates.swap_remove(index)))
+}
+
+/// The account of a name, and how things stand for who tries it.
+async fn find(app: &App, principal: &str, attempt: Attempt) -> Result<(Option<Candidate>, Standing)> {
+    let Some(row) = app.db.query_opt(sql::FOR_LOGIN, params![principal, attempt.key()]).await? else {
+        return Ok((None, damping::standing(app, attempt).await?));
+    };
+    let person = sql::person(&row, 0)?;
+    let holder = Holder::Person(person.id);
+    let account =
+        Candidate { caller: Caller::Person(person), holder, version: row.get(5)?, stored: row.get(4)? };
+    let failure: Option<(i64, Timestamp)> = sql::failure(&row, 6)?;
+    Ok((Some(account), damping::standing_of(app, failure)))
+}
+
+/// Whether this is the password of an account, damped as a log-in is.
+pub(super) async fn confirm(app: &App, credentials: &Credentials<'_>, id: i64) -> Result<bool> {
+    let entered = enter(app, credentials).await?;
+    Ok(entered.is_some_and(|entered| entered.person.id == id))
 }

@@ -1,16 +1,29 @@
-//! People and their passwords: who a name and a secret belong to. Owns `user_account`.
+//! People: their accounts and passwords, and who a name and a secret belong to. Owns `user_account` and `login_failure`.
 
+mod change;
+mod create;
+mod damping;
+mod delete;
+mod list;
 mod login;
 mod password;
-mod sql;
+mod rules;
+pub(crate) mod sql;
 
-pub use login::{Credentials, Passwords, authenticate, login};
+pub use change::{
+    PasswordChange, change_cli_secret, change_password, reset_password, set_sysadmin, update_profile,
+};
+pub use create::{NewUser, create, create_as};
+pub use damping::forget_failures;
+pub use delete::{delete, remove};
+pub use list::{Named, by_name, exists, get, list, search};
+pub(crate) use login::{Candidate, Entered, Holder, enter};
+pub use login::{Credentials, Passwords, authenticate};
 pub use password::{check_rule, generate};
+pub(crate) use password::{hash, random, random_text};
+pub use rules::Profile;
 
-pub(crate) use login::{Candidate, Holder};
-pub(crate) use password::{hash, random};
-
-use crate::access::{Caller, require_person};
+use crate::access::{Caller, Person, require_known};
 use crate::{App, Code, Error, Result};
 use haven_db::{Timestamp, Tx, params};
 
@@ -22,7 +35,10 @@ pub struct User {
     pub email: String,
     pub realname: String,
     pub comment: String,
+    /// Made an administrator here.
     pub sysadmin: bool,
+    /// An administrator by what the place says that the caller came from; known of the caller only.
+    pub auth_admin: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -36,9 +52,9 @@ pub async fn current(app: &App, caller: &Caller) -> Result<User> {
         let text = "get current user not available for security context: robot";
         return Err(Error::new(Code::Precondition, text));
     }
-    let person = require_person(caller)?;
+    let person = require_known(caller)?;
     match app.db.query_opt(sql::BY_ID, params![person.id]).await? {
-        Some(row) => sql::user(&row),
+        Some(row) => Ok(User { auth_admin: person.auth_admin, ..sql::user(&row)? }),
         None => Err(Error::new(Code::Unauthorized, "unauthorized")),
     }
 }
@@ -46,6 +62,22 @@ pub async fn current(app: &App, caller: &Caller) -> Result<User> {
 /// The id of the first administrator, to whom belongs what nobody in person makes.
 pub(crate) async fn first_admin(tx: &mut Tx) -> Result<i64> {
     Ok(tx.query_one(sql::FIRST_ADMIN, params![]).await?.get(0)?)
+}
+
+/// The first administrator, in whose name acts whoever holds the configuration.
+///
+/// # Errors
+/// `Precondition` when there is no administrator.
+pub async fn operator(app: &App) -> Result<Caller> {
+    let row = app.db.query_opt(sql::FIRST_ADMIN, params![]).await?;
+    let row = row.ok_or_else(|| Error::new(Code::Precondition, "there is no administrator"))?;
+    Ok(Caller::Person(Person {
+        id: row.get(0)?,
+        username: row.get(1)?,
+        sysadmin: true,
+        auth_admin: false,
+        groups: Vec::new(),
+    }))
 }
 
 /// Whether nobody has ever set the administrator's password.
@@ -58,15 +90,4 @@ pub(crate) async fn set_first_password(app: &App, password: &str) -> Result<bool
     let hash = password::hash(password).await?;
     let changed = app.db.execute(sql::FIRST_PASSWORD, params![hash, app.clock.now()]).await?;
     Ok(changed > 0)
-}
-
-/// Sets the administrator's password, whatever it was; log-ins remembered anywhere end at once.
-///
-/// # Errors
-/// `BadRequest` when the password breaks the rule for passwords.
-pub async fn reset_admin_password(app: &App, password: &str) -> Result<()> {
-    check_rule(password)?;
-    let hash = password::hash(password).await?;
-    app.db.execute(sql::RESET_PASSWORD, params![hash, app.clock.now()]).await?;
-    Ok(())
 }

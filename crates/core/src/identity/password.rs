@@ -80,20 +80,30 @@ pub fn generate() -> Result<String> {
 
 /// As [`generate`], with another length, of up to 40 characters.
 pub(crate) fn random(length: usize) -> Result<String> {
+    let alphabet: Vec<u8> = [LOWER, UPPER, DIGITS].concat();
     loop {
-        let mut random = [0u8; 64];
-        getrandom::fill(&mut random)
-            .map_err(|error| Error::internal("random bytes").because(error.to_string()))?;
-        let alphabet: Vec<u8> = [LOWER, UPPER, DIGITS].concat();
-        // Bytes beyond the last whole multiple would favour the first letters.
-        let fair = 256 - 256 % alphabet.len();
-        let letters = random.iter().map(|byte| usize::from(*byte)).filter(|byte| *byte < fair);
-        let made: String =
-            letters.map(|byte| char::from(alphabet[byte % alphabet.len()])).take(length).collect();
-        if made.len() == length && check_rule(&made).is_ok() {
+        let made = random_text(&alphabet, length)?;
+        if check_rule(&made).is_ok() {
             return Ok(made);
         }
     }
+}
+
+/// A text of so many random characters, each as likely as the others.
+pub(crate) fn random_text(alphabet: &[u8], length: usize) -> Result<String> {
+    // Bytes beyond the last whole multiple would favour the first letters.
+    let fair = 256 - 256 % alphabet.len();
+    let mut made = String::with_capacity(length);
+    while made.len() < length {
+        let mut random = [0u8; 64];
+        getrandom::fill(&mut random)
+            .map_err(|error| Error::internal("random bytes").because(error.to_string()))?;
+        let letters = random.iter().map(|byte| usize::from(*byte)).filter(|byte| *byte < fair);
+        made.extend(
+            letters.take(length - made.len()).map(|byte| char::from(alphabet[byte % alphabet.len()])),
+        );
+    }
+    Ok(made)
 }
 
 #[cfg(test)]

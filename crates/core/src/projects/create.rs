@@ -1,12 +1,15 @@
 //! `POST /projects`.
 
+use super::metadata::{self, Metadata};
 use super::sql;
-use crate::access::{Action, Caller, Role, SystemResource, may_system, require_authenticated};
+use crate::access::{Action, Caller, Role, SystemResource, may_system, require_person};
+use crate::allowlists::{self, NewAllowlist};
+use crate::audit::{self, Act, Entry};
+use crate::members::{self, Entity};
 use crate::settings::{self, Values};
 use crate::{App, Code, Error, Result, identity, quota};
 use haven_db::params;
 use haven_oci::ProjectName;
-use std::collections::BTreeMap;
 
 /// A project to be made.
 #[derive(Debug, Default)]
@@ -14,22 +17,12 @@ pub struct NewProject {
     pub name: String,
     /// The older member; `metadata.public` wins over it.
     pub public: Option<bool>,
-    pub metadata: BTreeMap<String, String>,
-    /// Bytes, -1 without limit. Kept for administrators only.
+    pub metadata: Metadata,
+    pub allowlist: NewAllowlist,
+    /// Bytes, -1 without limit. Counts for administrators only.
     pub storage_limit: Option<i64>,
     pub registry_id: Option<i64>,
 }
-
-/// The properties that are kept as they are given; `public` is a column, and what only a proxy cache has is dropped.
-const METADATA: [&str; 7] = [
-    "enable_content_trust",
-    "enable_content_trust_cosign",
-    "prevent_vul",
-    "severity",
-    "auto_scan",
-    "auto_sbom_generation",
-    "reuse_sys_cve_allowlist",
-];
 
 /// Makes a project that its creator administers, or the first administrator where a robot makes it, and returns its id.
 ///
@@ -37,7 +30,9 @@ const METADATA: [&str; 7] = [
 /// `Unauthorized` for nobody, `Forbidden` when only administrators may, `BadRequest` for a bad name or property,
 /// `Conflict` when the name is taken.
 pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<i64> {
-    require_authenticated(caller)?;
+    if !matches!(caller, Caller::Robot(_)) {
+        require_person(caller)?;
+    }
     let admin = may_system(caller, SystemResource::Project, Action::Create);
     let settings = settings::get(app).await?;
     check_creator(caller, admin, &settings)?;
@@ -47,28 +42,31 @@ pub async fn create(app: &App, caller: &Caller, new: NewProject) -> Result<i64> 
     let name: ProjectName = new.name.parse().map_err(|_| {
         Error::bad_request("project name is not in lower case or contains illegal characters")
     })?;
-    let public = is_public(&new)?;
-    if new.metadata.get("retention_id").is_some_and(|value| !value.is_empty()) {
-        return Err(Error::bad_request("metadata.retention_id cannot be set"));
-    }
+    metadata::check_retention(&new.metadata, "")?;
     let limit = limit(&new, admin, &settings)?;
+    let public = metadata::public(&new.metadata)?.or(new.public).unwrap_or(false);
+    let properties = metadata::rows(&new.metadata)?;
+    let allowlist = new.allowlist.check()?;
 
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let owner = match caller {
-        Caller::Person(person) => person.id,
-        _ => identity::first_admin(&mut tx).await?,
+    let owner = match caller.person() {
+        Some(person) => person.id,
+        None => identity::first_admin(&mut tx).await?,
     };
     let inserted = tx.query_opt(sql::INSERT, params![name.as_str(), owner, public, now]).await?;
     let Some(row) = inserted else {
         return Err(Error::new(Code::Conflict, format!("The project named {name} already exists")));
     };
     let id: i64 = row.get(0)?;
-    for (key, value) in new.metadata.iter().filter(|(key, _)| METADATA.contains(&key.as_str())) {
-        tx.execute(sql::INSERT_METADATA, params![id, key.as_str(), value.as_str()]).await?;
+    for (key, value) in properties {
+        metadata::put(&mut tx, id, key, &value).await?;
     }
-    tx.execute(sql::INSERT_MEMBER, params![id, owner, Role::ProjectAdmin.id(), now]).await?;
+    members::enlist(&mut tx, id, Entity::User(owner), Role::ProjectAdmin, now).await?;
+    allowlists::put(&mut tx, id, &allowlist, now).await?;
     quota::open(&mut tx, id, limit, now).await?;
+    let entry = Entry::new(Act::CreateProject, &caller.actor(), name.as_str()).in_project(id);
+    audit::record(app, &mut tx, entry).await?;
     tx.commit().await?;
     Ok(id)
 }
@@ -87,22 +85,12 @@ fn check_creator(caller: &Caller, admin: bool, settings: &Values) -> Result<()> 
     Ok(())
 }
 
+/// There are no endpoints of other registries yet, so none that a project could cache.
 fn refuse_proxy(admin: bool) -> Error {
     if admin {
         Error::bad_request("proxy cache projects need a registry endpoint, and there is none of that id")
     } else {
         Error::new(Code::Forbidden, "Only system admin can create proxy cache project")
-    }
-}
-
-fn is_public(new: &NewProject) -> Result<bool> {
-    match new.metadata.get("public").map(String::as_str) {
-        None => Ok(new.public.unwrap_or(false)),
-        Some("true") => Ok(true),
-        Some("false" | "") => Ok(false),
-        Some(other) => Err(Error::bad_request(format!(
-            "metadata.public should only be 'true' or 'false', but got: '{other}'"
-        ))),
     }
 }
 

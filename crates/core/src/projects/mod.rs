@@ -1,17 +1,25 @@
-//! Projects: the unit of access. Owns `project`, `project_metadata` and `project_member`.
+//! Projects: the unit of access. Owns `project` and `project_metadata`.
 
 mod create;
 mod delete;
+mod detail;
 mod list;
+mod metadata;
 mod sql;
+mod update;
 
 pub use create::{NewProject, create};
 pub use delete::{NOT_EMPTY, deletable, delete};
-pub use list::{Detail, Visible, details, exists, list, parse_name};
+pub use detail::{Detail, Summary, details, get, summary};
+pub use list::{Visible, exists, list};
+pub use metadata::{Metadata, add_metadata, list_metadata, metadata, remove_metadata, set_metadata};
+pub use update::{ProjectChange, update};
 
-use crate::access::{Caller, Grant, Person, Role, Standing, permissions::ReadProject};
-use crate::quota::{self, Usage};
-use crate::{App, Result, settings};
+pub(crate) use list::matching;
+
+use crate::access::Grant;
+use crate::audit::{self, Act, Entry};
+use crate::{App, Error, Result};
 use haven_db::{Timestamp, Tx, params};
 use haven_oci::ProjectName;
 use std::collections::HashMap;
@@ -27,16 +35,6 @@ pub struct Project {
     pub updated_at: Timestamp,
 }
 
-/// What `GET /projects/{x}/summary` tells.
-#[derive(Debug)]
-pub struct Summary {
-    pub repositories: i64,
-    /// Members by role: admin, maintainer, developer, guest, limited guest. None when the caller may not see members.
-    pub members: Option<[i64; 5]>,
-    /// What it may store and stores. None when the caller may not see it, or quotas are off.
-    pub quota: Option<Usage>,
-}
-
 /// The project of that name, deleted ones excepted.
 pub(crate) async fn by_name(app: &App, name: &ProjectName) -> Result<Option<Project>> {
     app.db.query_opt(sql::BY_NAME, params![name.as_str()]).await?.map(|row| sql::project(&row)).transpose()
@@ -45,30 +43,6 @@ pub(crate) async fn by_name(app: &App, name: &ProjectName) -> Result<Option<Proj
 /// The project of that id, deleted ones excepted.
 pub(crate) async fn by_id(app: &App, id: i64) -> Result<Option<Project>> {
     app.db.query_opt(sql::BY_ID, params![id]).await?.map(|row| sql::project(&row)).transpose()
-}
-
-/// The roles that a person has in a project, directly and by group, in one statement.
-pub(crate) async fn roles_of(app: &App, project: i64, person: &Person) -> Result<Vec<Role>> {
-    let rows = if person.groups.is_empty() {
-        app.db.query(sql::ROLES, params![project, person.id]).await?
-    } else {
-        let groups = person.groups.iter().copied();
-        app.db.query_in(sql::ROLES_WITH_GROUPS, groups, params![project, person.id]).await?
-    };
-    let mut roles = Vec::with_capacity(rows.len());
-    for row in rows {
-        roles.extend(Role::from_id(row.get(0)?));
-    }
-    Ok(roles)
-}
-
-/// Whether a person administers any project, directly or by group.
-pub(crate) async fn administers_any(app: &App, person: &Person) -> Result<bool> {
-    // No group has the id 0: without any, the person alone is asked about.
-    let groups = person.groups.iter().copied().chain([0]);
-    let found =
-        app.db.query_in(sql::ADMINISTERS, groups, params![person.id, Role::ProjectAdmin.id()]).await?;
-    Ok(!found.is_empty())
 }
 
 /// The ids of projects by their names; those that do not exist are left out.
@@ -96,44 +70,37 @@ pub(crate) async fn date_first(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// One project with all that `GET /projects/{x}` tells.
+/// The project's name as the REST API is given it.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn get(app: &App, caller: &Caller, grant: &Grant<ReadProject>) -> Result<Detail> {
-    let mut found = details(app, caller, vec![grant.project.clone()]).await?;
-    found.pop().ok_or_else(|| crate::Error::internal("a project without details"))
+/// `BadRequest` when it is a name that no project can have.
+pub fn parse_name(text: &str) -> Result<ProjectName> {
+    text.parse().map_err(|_| Error::bad_request(format!("invalid project name: '{text}'")))
 }
 
-/// Counts of a project.
+/// Refuses what was written about a project if that has been deleted meanwhile. Asked last.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn summary(app: &App, caller: &Caller, grant: &Grant<ReadProject>) -> Result<Summary> {
-    use crate::access::{Action, Resource};
-    let repositories = app.db.query_one(sql::COUNT_REPOSITORIES, params![grant.project.id]).await?.get(0)?;
-    let mut members = None;
-    let standing = Standing::of(app, caller, &grant.project).await?;
-    if standing.may(Resource::Member, Action::List) {
-        let mut counts = [0; 5];
-        for row in app.db.query(sql::COUNT_MEMBERS, params![grant.project.id]).await? {
-            let role = Role::from_id(row.get(0)?);
-            if let Some(at) = Role::ALL.iter().position(|known| Some(*known) == role) {
-                counts[at] = row.get(1)?;
-            }
-        }
-        members = Some(counts);
-    }
-    let mut usage = None;
-    if standing.may(Resource::Quota, Action::Read) && settings::get(app).await?.quota_per_project_enable {
-        usage = quota::usage(app, grant.project.id).await?;
-    }
-    Ok(Summary { repositories, members, quota: usage })
+/// `NotFound`.
+pub(crate) async fn check_live(tx: &mut Tx, project: &Project) -> Result<()> {
+    if is_live(tx, project.id).await? { Ok(()) } else { Err(gone(project)) }
 }
 
-fn person(caller: &Caller) -> Option<&Person> {
-    match caller {
-        Caller::Person(person) => Some(person),
-        Caller::Anonymous | Caller::Robot(_) | Caller::Token(_) => None,
+/// Says that something of a project changes, and holds its row until the transaction ends.
+async fn touch(tx: &mut Tx, project: &Project, now: Timestamp) -> Result<()> {
+    match tx.execute(sql::TOUCH, params![project.id, now]).await? {
+        0 => Err(gone(project)),
+        _ => Ok(()),
     }
+}
+
+/// Writes down that somebody changed a project or its properties.
+async fn record_update<P>(app: &App, tx: &mut Tx, grant: &Grant<P>) -> Result<()> {
+    let project = &grant.project;
+    let entry = Entry::new(Act::UpdateProject, &grant.actor, project.name.as_str()).in_project(project.id);
+    audit::record(app, tx, entry).await
+}
+
+fn gone(project: &Project) -> Error {
+    Error::not_found(format!("project {} not found", project.name))
 }

@@ -10,25 +10,10 @@ pub(super) const BY_NAME: &str = "SELECT id, name, owner_id, public, created_at,
 pub(super) const BY_ID: &str = "SELECT id, name, owner_id, public, created_at, updated_at FROM project
     WHERE id = $1 AND deleted_at IS NULL";
 
-pub(super) const ROLES: &str = "SELECT role_id FROM project_member
-    WHERE project_id = $1 AND entity_type = 'u' AND entity_id = $2";
-
-/// The list is of groups.
-pub(super) const ROLES_WITH_GROUPS: &str = "SELECT role_id FROM project_member
-    WHERE project_id = {next} AND (entity_type = 'u' AND entity_id = {after}
-        OR entity_type = 'g' AND entity_id IN ({list}))";
-
-/// The list is of groups.
-pub(super) const ADMINISTERS: &str = "SELECT id FROM project_member
-    WHERE role_id = {after} AND (entity_type = 'u' AND entity_id = {next}
-        OR entity_type = 'g' AND entity_id IN ({list})) LIMIT 1";
-
 pub(super) const IDS_OF: &str = "SELECT name, id FROM project WHERE name IN ({list}) AND deleted_at IS NULL";
 
 pub(super) const PROJECT_NAMES_OF: &str =
     "SELECT id, name FROM project WHERE id IN ({list}) AND deleted_at IS NULL";
-
-pub(super) const LIVE: &str = "SELECT id FROM project WHERE id = $1 AND deleted_at IS NULL";
 
 pub(super) const DATE_FIRST: &str =
     "UPDATE project SET created_at = $1, updated_at = $1 WHERE id = 1 AND created_at = 0";
@@ -36,50 +21,64 @@ pub(super) const DATE_FIRST: &str =
 pub(super) const INSERT: &str = "INSERT INTO project (name, owner_id, public, created_at, updated_at)
     VALUES ($1, $2, $3, $4, $4) ON CONFLICT (name) DO NOTHING RETURNING id";
 
-pub(super) const INSERT_METADATA: &str =
-    "INSERT INTO project_metadata (project_id, name, value) VALUES ($1, $2, $3)";
+/// Each takes the row's lock.
+pub(super) const UPDATE: &str = "UPDATE project SET public = COALESCE($2, public), updated_at = $3
+    WHERE id = $1 AND deleted_at IS NULL";
+pub(super) const TOUCH: &str = "UPDATE project SET updated_at = $2 WHERE id = $1 AND deleted_at IS NULL";
+pub(super) const SET_PUBLIC: &str = "UPDATE project SET public = $2 WHERE id = $1";
 
-pub(super) const INSERT_MEMBER: &str =
-    "INSERT INTO project_member (project_id, entity_type, entity_id, role_id, created_at, updated_at)
-    VALUES ($1, 'u', $2, $3, $4, $4)";
+/// Asked after a row that refers to the project was written: PostgreSQL then holds its key, so a deletion of the project
+/// either is seen here or sees that row.
+pub(super) const LIVE: &str = "SELECT id FROM project WHERE id = $1 AND deleted_at IS NULL";
+
+pub(super) const METADATA: &str = "SELECT name, value FROM project_metadata WHERE project_id = $1";
+
+pub(super) const ONE_METADATA: &str =
+    "SELECT value FROM project_metadata WHERE project_id = $1 AND name = $2";
+
+pub(super) const INSERT_METADATA: &str = "INSERT INTO project_metadata (project_id, name, value)
+    VALUES ($1, $2, $3) ON CONFLICT (project_id, name) DO NOTHING";
+
+pub(super) const PUT_METADATA: &str = "INSERT INTO project_metadata (project_id, name, value)
+    VALUES ($1, $2, $3) ON CONFLICT (project_id, name) DO UPDATE SET value = excluded.value";
+
+pub(super) const DELETE_ONE_METADATA: &str =
+    "DELETE FROM project_metadata WHERE project_id = $1 AND name = $2";
+
+pub(super) const DELETE_METADATA: &str = "DELETE FROM project_metadata WHERE project_id = $1";
 
 /// Takes the row's lock, so that a push into the project either comes first or finds it gone.
 pub(super) const SOFT_DELETE: &str =
-    "UPDATE project SET name = name || '#' || CAST(id AS TEXT), deleted_at = $2,
+    "UPDATE project SET name = name || '#' || CAST(id AS TEXT), public = FALSE, deleted_at = $2,
     updated_at = $2 WHERE id = $1 AND deleted_at IS NULL";
-
-pub(super) const DELETE_MEMBERS: &str = "DELETE FROM project_member WHERE project_id = $1";
 
 pub(super) const DELETE_BLOBS: &str = "DELETE FROM project_blob WHERE project_id = $1";
 
+pub(super) const ANY_REPOSITORY: &str = "SELECT id FROM repository WHERE project_id = $1 LIMIT 1";
+
 pub(super) const COUNT_REPOSITORIES: &str = "SELECT COUNT(*) FROM repository WHERE project_id = $1";
 
-pub(super) const COUNT_MEMBERS: &str =
-    "SELECT role_id, COUNT(*) FROM project_member WHERE project_id = $1 GROUP BY role_id";
-
 pub(super) const COLUMNS: &str = "SELECT p.id, p.name, p.owner_id, p.public, p.created_at, p.updated_at";
+pub(super) const FROM: &str = "FROM project p";
 
-/// Conditions of lists; the list is of groups, or of projects.
-pub(super) const PUBLIC_OR_MINE: &str = "p.public OR EXISTS (SELECT 1 FROM project_member m
-    WHERE m.project_id = p.id AND (m.entity_type = 'u' AND m.entity_id = ?
-        OR m.entity_type = 'g' AND m.entity_id IN ({list})))";
-pub(super) const PRIVATE_AND_MINE: &str = "NOT p.public AND EXISTS (SELECT 1 FROM project_member m
-    WHERE m.project_id = p.id AND (m.entity_type = 'u' AND m.entity_id = ?
-        OR m.entity_type = 'g' AND m.entity_id IN ({list})))";
+/// Conditions of lists; the list is of groups, or of projects. Deleted projects are not public.
+pub(super) const IS_LIVE: &str = "p.deleted_at IS NULL";
+pub(super) const PUBLIC_OR_MINE: &str = "p.public OR p.id IN (SELECT m.project_id FROM project_member m
+    WHERE m.entity_type = 'u' AND m.entity_id = ? OR m.entity_type = 'g' AND m.entity_id IN ({list}))";
+pub(super) const PRIVATE_AND_MINE: &str =
+    "NOT p.public AND p.id IN (SELECT m.project_id FROM project_member m
+    WHERE m.entity_type = 'u' AND m.entity_id = ? OR m.entity_type = 'g' AND m.entity_id IN ({list}))";
 pub(super) const PUBLIC_OR_NAMED: &str = "p.public OR p.id IN ({list})";
 pub(super) const PRIVATE_AND_NAMED: &str = "NOT p.public AND p.id IN ({list})";
 pub(super) const OWNED_BY: &str = "p.owner_id = (SELECT u.id FROM user_account u WHERE u.username = ?)";
+pub(super) const NAME_LIKE: &str = r"p.name LIKE ? ESCAPE '\'";
 
 /// About the projects of a page.
 pub(super) const METADATA_OF: &str =
     "SELECT project_id, name, value FROM project_metadata WHERE project_id IN ({list})";
-pub(super) const REPOSITORIES_OF: &str =
-    "SELECT project_id, COUNT(*) FROM repository WHERE project_id IN ({list})
-    GROUP BY project_id";
+pub(super) const REPOSITORIES_OF: &str = "SELECT project_id, COUNT(*) FROM repository
+    WHERE project_id IN ({list}) GROUP BY project_id";
 pub(super) const NAMES_OF: &str = "SELECT id, username FROM user_account WHERE id IN ({list})";
-pub(super) const ROLE_COLUMNS: &str = "SELECT m.project_id, m.role_id";
-pub(super) const MINE: &str = "m.entity_type = 'u' AND m.entity_id = ?
-    OR m.entity_type = 'g' AND m.entity_id IN ({list})";
 
 pub(super) fn project(row: &Row) -> Result<Project> {
     let name: String = row.get(1)?;

@@ -6,6 +6,7 @@ use crate::access::{
     permissions::{DeleteRepository, Pull},
 };
 use crate::{App, Code, Error, Result, quota};
+use futures::TryStreamExt as _;
 use haven_blobs::ByteStream;
 use haven_db::params;
 use haven_oci::Digest;
@@ -41,12 +42,38 @@ pub async fn stat(app: &App, grant: &Grant<Pull>, digest: &Digest) -> Result<Blo
 /// # Errors
 /// `BlobUnknown` when storage has lost it, failures of storage.
 pub async fn open(app: &App, _grant: &Grant<Pull>, blob: &Blob, range: Range<u64>) -> Result<ByteStream> {
-    let opened = app.blobs.read(&blob.digest, blob.size, range).await;
+    Ok(noticed(blob, app.blobs.read(&blob.digest, blob.size, range).await)?)
+}
+
+/// No failure for the client, who is told that there is no such blob; for the operator it is one.
+fn noticed(blob: &Blob, opened: haven_blobs::Result<ByteStream>) -> haven_blobs::Result<ByteStream> {
     if opened.as_ref().is_err_and(|error| error.kind == haven_blobs::Kind::NotFound) {
-        // No failure for the client, who is told that there is no such blob; for the operator it is one.
         tracing::error!(blob.digest = %blob.digest, "the storage does not have a blob that it was given");
     }
-    Ok(opened?)
+    opened
+}
+
+/// All bytes of a blob that something of the project refers to. The caller bounds the size.
+///
+/// # Errors
+/// `BlobUnknown` when storage has lost it, failures of storage.
+pub(crate) async fn read_whole(app: &App, digest: &Digest, size: u64) -> Result<Vec<u8>> {
+    let mut stream = app.blobs.read(digest, size, 0..size).await?;
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+    let broken = |error| Error::new(Code::Unavailable, "a blob cannot be read").because(error);
+    while let Some(chunk) = stream.try_next().await.map_err(broken)? {
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// As [`open`], for a socket to which all bytes come as they are: nobody may look at them on the way
+/// ([`haven_blobs::BlobStore::send`]).
+///
+/// # Errors
+/// As [`open`].
+pub async fn send(app: &App, _grant: &Grant<Pull>, blob: &Blob, range: Range<u64>) -> Result<ByteStream> {
+    Ok(noticed(blob, app.blobs.send(&blob.digest, blob.size, range).await)?)
 }
 
 /// A URL of the storage under which the blob can be read for [`LINK_LIFETIME`], where there is such a thing.

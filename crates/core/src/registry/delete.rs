@@ -1,6 +1,7 @@
 //! `DELETE` of a manifest: by tag only the tag goes, by digest the artifact.
 
 use crate::access::{Grant, permissions::DeleteRepository};
+use crate::catalog::told::{self, Place};
 use crate::{App, Code, Error, Result, catalog};
 use haven_oci::{Reference, RepositoryName};
 
@@ -21,14 +22,16 @@ pub async fn delete(
     let Some(id) = catalog::lock_repository(&mut tx, grant.project.id, repository, now).await? else {
         return Err(unknown());
     };
+    let place = Place::new(grant, repository, id, now);
     match reference {
         Reference::Tag(tag) => {
             let artifact = catalog::remove_tag(&mut tx, id, tag).await?.ok_or_else(unknown)?;
             catalog::relist(&mut tx, id, artifact, &[], now).await?;
+            told::untagged(app, &mut tx, &place, artifact, tag).await?;
         }
         Reference::Digest(digest) => {
             let artifact = catalog::artifact_by_digest(&mut tx, id, digest).await?.ok_or_else(unknown)?;
-            let freed = catalog::remove_artifact(&mut tx, id, artifact, now).await?;
+            let freed = told::delete_artifact(app, &mut tx, &place, artifact).await?;
             super::unlink(&mut tx, grant.project.id, &freed).await?;
         }
     }

@@ -31,6 +31,23 @@ pub(crate) async fn relink(db: &Db, project: i64, digest: &str) -> Result<bool> 
     Ok(true)
 }
 
+/// Gives a project all blobs that some artifacts of any project need; returns the bytes that this adds to what it stores.
+pub(crate) async fn link_needed(
+    tx: &mut Tx,
+    project: i64,
+    artifacts: &BTreeSet<i64>,
+    now: Timestamp,
+) -> Result<i64> {
+    let mut bytes = 0_i64;
+    for (marks, mut values) in batches(artifacts.iter().copied()) {
+        values.extend([project.into(), now.into()]);
+        for row in tx.query(&in_list(sql::LINK_NEEDED, &marks), &values).await? {
+            bytes = bytes.saturating_add(row.get(0)?);
+        }
+    }
+    Ok(bytes)
+}
+
 /// Takes from a project those of the blobs that none of its artifacts needs any more, and counts its use down.
 pub(crate) async fn unlink(tx: &mut Tx, project: i64, digests: &BTreeSet<String>) -> Result<()> {
     let mut bytes = 0_i64;

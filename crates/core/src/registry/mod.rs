@@ -22,11 +22,13 @@ mod tests;
 mod uploads;
 mod whole;
 
-pub use blobs::{Blob, delete as delete_blob, link as link_blob, open as open_blob, stat as stat_blob};
+pub use blobs::{
+    Blob, delete as delete_blob, link as link_blob, open as open_blob, send as send_blob, stat as stat_blob,
+};
 pub use catalog::{Listing, repositories, tags};
 pub use delete::delete as delete_manifest;
 pub use mount::mount;
-pub use pull::{ManifestCache, Pulled, manifest};
+pub use pull::{ManifestCache, Pulled, count_pull, manifest};
 pub use push::{Pushed, push};
 pub use referrers::{Referrer, referrers};
 pub use sweep::{Purge, purge_uploads};
@@ -35,6 +37,8 @@ pub use uploads::{
 };
 pub use whole::push_blob;
 
-pub(crate) use links::{relink, unlink};
+pub(crate) use blobs::read_whole;
+pub(crate) use links::{link_needed, relink, unlink};
 pub(crate) use lost::{declare_lost, end_upload, find_again, keep_manifest, make_lost, mend_manifest};
 pub(crate) use removal::{Doomed, Removed, Watch, remove, try_watch, watch};
+pub(crate) use sweep::abandon_uploads;

@@ -2,7 +2,7 @@
 
 use super::sql;
 use crate::access::{Grant, permissions::Pull};
-use crate::{App, Error, Result};
+use crate::{App, Error, Result, catalog};
 use bytes::Bytes;
 use haven_db::params;
 use haven_oci::{Digest, Reference, RepositoryName};
@@ -30,6 +30,10 @@ pub struct Pulled {
     /// The media type it was pushed with.
     pub media_type: String,
     pub content: Bytes,
+    artifact_id: i64,
+    repository_id: i64,
+    /// Where it was asked for by a tag.
+    tag_id: Option<i64>,
 }
 
 /// The manifest that a tag or digest names in a repository.
@@ -53,7 +57,35 @@ pub async fn manifest(
     let digest: String = row.get(0)?;
     let content = content(app, &digest).await?;
     let digest = digest.parse().map_err(|error| Error::internal("a stored digest").because(error))?;
-    Ok(Pulled { digest, media_type: row.get(1)?, content })
+    Ok(Pulled {
+        digest,
+        media_type: row.get(1)?,
+        content,
+        artifact_id: row.get(2)?,
+        repository_id: row.get(3)?,
+        tag_id: row.get(4)?,
+    })
+}
+
+/// Counts that a manifest is handed out, not only looked at: its repository's pulls, the times of artifact and tag, a line
+/// in the audit log. All of that is written later.
+pub fn count_pull(
+    app: &App,
+    grant: &Grant<Pull>,
+    repository: &RepositoryName,
+    reference: &Reference,
+    pulled: &Pulled,
+) {
+    let separator = if matches!(reference, Reference::Tag(_)) { ':' } else { '@' };
+    let pull = catalog::Pull {
+        project_id: grant.project.id,
+        repository_id: pulled.repository_id,
+        artifact_id: pulled.artifact_id,
+        tag_id: pulled.tag_id,
+        actor: &grant.actor,
+        name: format!("{repository}{separator}{reference}"),
+    };
+    catalog::note_pull(app, pull);
 }
 
 async fn content(app: &App, digest: &str) -> Result<Bytes> {

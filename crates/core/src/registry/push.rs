@@ -7,16 +7,13 @@ use super::links::link;
 use super::removal::watch;
 use super::sql;
 use crate::access::{Grant, permissions::Push};
-use crate::catalog::{self, Class, NewArtifact};
+use crate::catalog::told::{self, Place};
+use crate::catalog::{self, NewArtifact};
 use crate::{App, Code, Error, Result, quota};
 use bytes::Bytes;
-use futures::TryStreamExt as _;
 use haven_db::params;
 use haven_oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepositoryName};
 use std::collections::HashMap;
-
-/// Larger configs are kept, but not shown.
-const MAX_CONFIG: u64 = 512 << 10;
 
 /// What was pushed.
 #[derive(Clone, Debug)]
@@ -48,8 +45,7 @@ pub async fn push(
     let blobs = sizes_of(app, grant.project.id, &manifest).await?;
     check_blobs(&manifest, &blobs)?;
     catalog::check_children(app, repository, &manifest).await?;
-    let config = config_of(app, &manifest, &blobs).await?;
-    let class = Class::of(&manifest, config.as_deref());
+    let class = catalog::classify(app, repository, &manifest, &blobs).await?;
 
     let now = app.clock.now();
     let watch = watch(&app.db, &digest, now).await?;
@@ -85,6 +81,8 @@ pub async fn push(
     }
     catalog::attach(&mut tx, &new, artifact, tag, now).await?;
     catalog::relist(&mut tx, repository_id, artifact, &children, now).await?;
+    let place = Place::new(grant, repository, repository_id, now);
+    told::pushed(app, &mut tx, &place, (artifact, &digest), tag).await?;
     quota::charge(&mut tx, limits, grant.project.id, added).await?;
     tx.commit().await?;
     Ok(Pushed { digest, subject: manifest.subject.map(|subject| subject.digest) })
@@ -133,23 +131,4 @@ fn check_blobs(manifest: &Manifest, sizes: &HashMap<String, u64>) -> Result<()> 
         }
     }
     Ok(())
-}
-
-/// The config's bytes, when the kind of artifact is told by them.
-async fn config_of(app: &App, manifest: &Manifest, sizes: &HashMap<String, u64>) -> Result<Option<Vec<u8>>> {
-    let Some(config) = manifest.config.as_ref().filter(|config| Class::reads_config(manifest, config)) else {
-        return Ok(None);
-    };
-    match sizes.get(config.digest.as_str()) {
-        Some(size) if *size <= MAX_CONFIG => {
-            let broken = |error| Error::new(Code::Unavailable, "the config cannot be read").because(error);
-            let mut stream = app.blobs.read(&config.digest, *size, 0..*size).await?;
-            let mut bytes = Vec::new();
-            while let Some(chunk) = stream.try_next().await.map_err(broken)? {
-                bytes.extend_from_slice(&chunk);
-            }
-            Ok(Some(bytes))
-        }
-        _ => Ok(None),
-    }
 }

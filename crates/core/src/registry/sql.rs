@@ -40,6 +40,8 @@ pub(super) const STALE_UPLOADS: &str =
 
 pub(super) const DELETE_STALE_UPLOAD: &str = "DELETE FROM upload WHERE id = $1 AND updated_at < $2";
 
+pub(super) const ABANDON_UPLOADS: &str = "UPDATE upload SET updated_at = 0 WHERE project_id = $1";
+
 /// Also takes the row of a blob that is here already, against whoever is removing its bytes; one that was lost is found
 /// again.
 pub(super) const INSERT_BLOB: &str = "INSERT INTO blob (digest, size, created_at) VALUES ($1, $2, $3)
@@ -67,6 +69,12 @@ pub(super) const UNLINK_BLOBS: &str =
     AND NOT EXISTS (SELECT 1 FROM artifact_blob u
         WHERE u.project_id = project_blob.project_id AND u.digest = project_blob.digest)";
 
+/// All that the artifacts of a list need, for the project `{next}`; answers the size of each that is new to it.
+pub(super) const LINK_NEEDED: &str = "INSERT INTO project_blob (project_id, digest, created_at)
+    SELECT DISTINCT CAST({next} AS BIGINT), u.digest, CAST({after} AS BIGINT) FROM artifact_blob u
+    WHERE u.artifact_id IN ({list}) ON CONFLICT (project_id, digest) DO NOTHING
+    RETURNING (SELECT b.size FROM blob b WHERE b.digest = project_blob.digest)";
+
 pub(super) const BLOB: &str = "SELECT b.size FROM project_blob l JOIN blob b ON b.digest = l.digest
     WHERE l.project_id = $1 AND l.digest = $2 AND NOT b.lost";
 
@@ -93,11 +101,12 @@ pub(super) const INSERT_MANIFEST: &str = "INSERT INTO manifest (digest, content)
 
 pub(super) const MANIFEST: &str = "SELECT content FROM manifest WHERE digest = $1";
 
-pub(super) const BY_TAG: &str = "SELECT a.digest, a.manifest_media_type, a.id FROM repository r
+pub(super) const BY_TAG: &str = "SELECT a.digest, a.manifest_media_type, a.id, r.id, t.id FROM repository r
     JOIN tag t ON t.repository_id = r.id JOIN artifact a ON a.id = t.artifact_id
     WHERE r.name = $1 AND t.name = $2 AND r.project_id = $3";
 
-pub(super) const BY_DIGEST: &str = "SELECT a.digest, a.manifest_media_type, a.id FROM repository r
+pub(super) const BY_DIGEST: &str =
+    "SELECT a.digest, a.manifest_media_type, a.id, r.id, CAST(NULL AS BIGINT) FROM repository r
     JOIN artifact a ON a.repository_id = r.id WHERE r.name = $1 AND a.digest = $2 AND r.project_id = $3";
 
 pub(super) const REFERRERS: &str =

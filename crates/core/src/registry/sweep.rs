@@ -2,7 +2,7 @@
 
 use super::{removal, sql};
 use crate::{App, Result};
-use haven_db::params;
+use haven_db::{Tx, params};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -43,6 +43,12 @@ pub async fn purge_uploads(app: &App, purge: Purge) -> Result<u64> {
         purged += sweep_strays(app, purge.age).await?;
     }
     Ok(purged)
+}
+
+/// Lets go of what is being uploaded to a project that is no more: the next purge takes it.
+pub(crate) async fn abandon_uploads(tx: &mut Tx, project: i64) -> Result<()> {
+    tx.execute(sql::ABANDON_UPLOADS, params![project]).await?;
+    Ok(())
 }
 
 /// What a crash between a row and its bytes left in storage.

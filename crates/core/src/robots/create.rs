@@ -2,7 +2,8 @@
 
 use super::permissions::{self, Permission, Place, Stored};
 use super::{LONGEST_NAME, Level, check_description, check_duration, end, secret, sql};
-use crate::access::{self, Caller, permissions::CreateRobot};
+use crate::access::{self, Caller, Limited, permissions::CreateRobot};
+use crate::audit::{self, Act, Entry};
 use crate::projects::{self, Project};
 use crate::{App, Code, Error, Result, settings};
 use haven_db::{Timestamp, params};
@@ -124,19 +125,17 @@ pub(super) async fn record(app: &App, caller: &Caller, draft: Draft) -> Result<C
     {
         return Err(Error::not_found(format!("project {project} not found")));
     }
+    let name = prefix + &name;
+    let entry = Entry::new(Act::CreateRobot, &caller.actor(), name.as_str());
+    let entry = entry.in_project(project.unwrap_or_default());
+    audit::record(app, &mut tx, entry).await?;
     tx.commit().await?;
-    Ok(Created {
-        id,
-        name: prefix + &name,
-        secret,
-        created_at: draft.created_at,
-        expires_at: draft.expires_at,
-    })
+    Ok(Created { id, name, secret, created_at: draft.created_at, expires_at: draft.expires_at })
 }
 
 fn creator(caller: &Caller) -> Result<(&'static str, i64)> {
     match caller {
-        Caller::Person(person) => Ok(("local", person.id)),
+        Caller::Person(person) | Caller::Limited(Limited { person, .. }) => Ok(("local", person.id)),
         Caller::Robot(robot) => Ok(("robot", robot.id)),
         Caller::Anonymous | Caller::Token(_) => Err(caller.refusal()),
     }

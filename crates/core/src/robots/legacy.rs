@@ -3,7 +3,7 @@
 use super::create::{Draft, check_name, record};
 use super::list::show_one;
 use super::permissions::{self, Access, Permission};
-use super::update::changed;
+use super::update::{changed, remove};
 use super::{Created, FOR_EVER, LONGEST, Level, RobotAccount, Row, check_description, end, sql, unknown};
 use crate::access::permissions::{CreateRobot, DeleteRobot, ReadRobot, UpdateRobot};
 use crate::access::{Caller, Grant};
@@ -106,8 +106,8 @@ pub async fn disable_in(
 /// # Errors
 /// As [`get_in`].
 pub async fn delete_in(app: &App, grant: &Grant<DeleteRobot>, id: i64) -> Result<()> {
-    find(app, grant.project.id, id).await?;
-    changed(id, app.db.execute(sql::DELETE, params![id]).await?)
+    let robot = find(app, grant.project.id, id).await?;
+    remove(app, &grant.actor, &robot).await
 }
 
 async fn find(app: &App, project: i64, id: i64) -> Result<Row> {

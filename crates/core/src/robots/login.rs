@@ -9,7 +9,7 @@ use haven_db::params;
 /// What is known of a name that is presented with a secret.
 pub(crate) enum Found {
     /// It is this robot's, and so is the secret.
-    Known(Robot),
+    Known(Box<Candidate>),
     /// It is a robot's whose secret somebody chose; whether it is this one takes a password check.
     Chosen(Box<Candidate>),
     /// It is no robot's that could log in now, or the secret is another.
@@ -31,11 +31,9 @@ pub(crate) async fn find(app: &App, principal: &str, secret: &str) -> Result<Fou
     }
     let rights = permissions::rights(&sql::permissions(&row, 4)?);
     let robot = Robot { id, name: principal.to_owned(), project: row.get(1)?, rights };
-    if made == Some(true) {
-        return Ok(Found::Known(robot));
-    }
     let (caller, holder) = (Caller::Robot(robot), Holder::Robot(id));
-    Ok(Found::Chosen(Box::new(Candidate { caller, holder, version: row.get(3)?, stored })))
+    let candidate = Box::new(Candidate { caller, holder, version: row.get(3)?, stored });
+    Ok(if made == Some(true) { Found::Known(candidate) } else { Found::Chosen(candidate) })
 }
 
 /// Whether a robot could have that name; anything else need not be looked for.

@@ -1,8 +1,9 @@
 //! Changing and deleting robots.
 
 use super::permissions::{self, Permission, Place};
-use super::{Level, check_description, check_duration, end, open, secret, sql, unknown};
+use super::{Level, Row, check_description, check_duration, end, open, secret, sql, unknown};
 use crate::access::{Caller, permissions::DeleteRobot, permissions::UpdateRobot};
+use crate::audit::{self, Act, Entry};
 use crate::{App, Error, Result, identity, settings};
 use haven_db::{Timestamp, params};
 
@@ -77,8 +78,18 @@ pub async fn refresh(app: &App, caller: &Caller, id: i64, chosen: &str) -> Resul
 /// # Errors
 /// `NotFound`, and for whoever may not.
 pub async fn delete(app: &App, caller: &Caller, id: i64) -> Result<()> {
-    open::<DeleteRobot>(app, caller, id).await?;
-    changed(id, app.db.execute(sql::DELETE, params![id]).await?)
+    let (robot, _) = open::<DeleteRobot>(app, caller, id).await?;
+    remove(app, &caller.actor(), &robot).await
+}
+
+/// Deletes a robot, and records who did.
+pub(super) async fn remove(app: &App, actor: &str, robot: &Row) -> Result<()> {
+    let name = settings::get(app).await?.robot_name_prefix.clone() + &robot.name;
+    let mut tx = app.db.begin().await?;
+    changed(robot.id, tx.execute(sql::DELETE, params![robot.id]).await?)?;
+    let entry = Entry::new(Act::DeleteRobot, actor, name).in_project(robot.project.unwrap_or_default());
+    audit::record(app, &mut tx, entry).await?;
+    Ok(tx.commit().await?)
 }
 
 /// No row: it was deleted meanwhile.

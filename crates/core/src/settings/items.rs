@@ -8,7 +8,7 @@ const AUTH_MODES: &[&str] = &["db_auth", "ldap_auth", "uaa_auth", "http_auth", "
 /// The most bytes that a limit on storage can say: 1024 TiB.
 pub(super) const MOST_BYTES: i64 = 1 << 50;
 /// The most that a duration can say, in its own unit.
-const MOST_TIME: i64 = 9_999_999_999;
+pub(super) const MOST_TIME: i64 = 9_999_999_999;
 
 const TIME: Shape = Shape::Number { least: 1, most: MOST_TIME };
 const DEPTH: Shape = Shape::Number { least: 0, most: 2 };
@@ -176,6 +176,8 @@ settings! {
     token_expiration: i64 = 30, TIME, true;
     /// Minutes that a log-in of the portal lasts without being used.
     session_timeout: i64 = 60, TIME, true;
+    /// Days that a new access token may hold at most; -1 without limit.
+    access_token_max_days: i64 = 365, Shape::Days, true;
     /// Days that a new robot lives, as the portal suggests.
     robot_token_duration: i64 = 30, TIME, true;
     /// What the names of robots begin with.

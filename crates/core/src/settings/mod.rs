@@ -15,15 +15,12 @@ pub use items::{Hidden, ITEMS, Values};
 pub use shape::{Item, Shape};
 
 use crate::access::{SystemGrant, permissions::Administer};
+use crate::audit::{self, Act, Entry};
 use crate::{App, Code, Error, Result};
-use haven_db::{Row, params};
+use haven_db::{Row, Tx, params};
 use moka::sync::Cache;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpStream;
-
-/// Within this the server that audit records are to be sent to must take a connection.
-const REACHABLE: Duration = Duration::from_secs(5);
 
 /// What the configuration says of settings.
 #[derive(Clone, Default)]
@@ -102,12 +99,23 @@ pub async fn get(app: &App) -> Result<Arc<Values>> {
         return Ok(values);
     }
     let changes = *app.settings.changes();
-    let rows = app.db.query(sql::ALL, params![]).await?;
-    let mut values = from_rows(app, &rows)?;
-    overlay(&mut values, &app.settings.configured)?;
-    let values = Arc::new(values);
+    let values = in_force(app, &app.db.query(sql::ALL, params![]).await?)?;
     app.settings.remember(&values, changes);
     Ok(values)
+}
+
+/// As [`get`], for a step: who has a transaction must not wait for another connection.
+pub(crate) async fn within(app: &App, tx: &mut Tx) -> Result<Arc<Values>> {
+    match app.settings.recent.get(&()) {
+        Some(values) => Ok(values),
+        None => in_force(app, &tx.query(sql::ALL, params![]).await?),
+    }
+}
+
+fn in_force(app: &App, rows: &[Row]) -> Result<Arc<Values>> {
+    let mut values = from_rows(app, rows)?;
+    overlay(&mut values, &app.settings.configured)?;
+    Ok(Arc::new(values))
 }
 
 fn from_rows(app: &App, rows: &[Row]) -> Result<Values> {
@@ -127,7 +135,7 @@ fn from_rows(app: &App, rows: &[Row]) -> Result<Values> {
 /// # Errors
 /// `BadRequest` for a value out of its range or one that does not agree with the others, `Forbidden` when the
 /// configuration has the last word.
-pub async fn set(app: &App, _grant: &SystemGrant<Administer>, change: Change) -> Result<()> {
+pub async fn set(app: &App, grant: &SystemGrant<Administer>, change: Change) -> Result<()> {
     if !editable(app) {
         let text = "current config is init by env variable: CONFIG_OVERWRITE_JSON, it cannot be updated";
         return Err(Error::new(Code::Forbidden, text));
@@ -135,7 +143,7 @@ pub async fn set(app: &App, _grant: &SystemGrant<Administer>, change: Change) ->
     let changes = change.texts()?;
     for (item, text) in &changes {
         if item.shape == Shape::Endpoint && !text.is_empty() {
-            reachable(text).await?;
+            audit::probe(text).await?;
         }
     }
     let mut tx = app.db.begin().await?;
@@ -152,17 +160,9 @@ pub async fn set(app: &App, _grant: &SystemGrant<Administer>, change: Change) ->
             "bad request: the auth mode cannot be modified as new users have been inserted into database",
         ));
     }
+    let entry = Entry::new(Act::UpdateConfiguration, &grant.actor, "configuration");
+    audit::record_under(app, &mut tx, &before, entry).await?;
     tx.commit().await?;
     app.settings.forget();
     Ok(())
-}
-
-/// Whether something at `endpoint` takes connections.
-async fn reachable(endpoint: &str) -> Result<()> {
-    match tokio::time::timeout(REACHABLE, TcpStream::connect(endpoint)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(Error::bad_request(format!(
-            "bad request: {endpoint} of audit_log_forward_endpoint does not answer"
-        ))),
-    }
 }

@@ -1,6 +1,6 @@
 //! What a setting may be, and its way between JSON, a row and a typed value. Pure.
 
-use super::items::{Hidden, MOST_BYTES};
+use super::items::{Hidden, MOST_BYTES, MOST_TIME};
 use crate::{Error, Result};
 use serde_json::Value;
 
@@ -26,6 +26,8 @@ pub enum Shape {
     Number { least: i64, most: i64 },
     /// Bytes, or -1 for no limit.
     Limit,
+    /// Days, at least one, or -1 for no end.
+    Days,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// Any text.
@@ -34,7 +36,7 @@ pub enum Shape {
     Filled,
     /// As [`Shape::Filled`], short and without a colon, which would end the name in Basic credentials.
     Prefix,
-    /// `host:port`, or empty.
+    /// `host:port`, or `udp://host:port`, or empty.
     Endpoint,
     /// A JSON object of texts, in a text.
     Map,
@@ -52,7 +54,7 @@ impl Item {
     pub(super) fn fits(&self, value: &Value) -> bool {
         match self.shape {
             Shape::Flag => value.is_boolean(),
-            Shape::Number { .. } | Shape::Limit => value.is_i64(),
+            Shape::Number { .. } | Shape::Limit | Shape::Days => value.is_i64(),
             _ => value.is_string(),
         }
     }
@@ -72,6 +74,7 @@ impl Item {
             Shape::Flag => matches!(text.as_str(), "true" | "false").then_some(text),
             Shape::Number { least, most } => return self.number(&text, |n| n >= least && n <= most),
             Shape::Limit => return self.number(&text, |n| n == -1 || (1..=MOST_BYTES).contains(&n)),
+            Shape::Days => return self.number(&text, |n| n == -1 || (1..=MOST_TIME).contains(&n)),
             Shape::Choice(words) if words.contains(&text.as_str()) => Some(text),
             Shape::Choice(words) => return Err(self.refuse(&format!("it is one of {}", words.join(", ")))),
             Shape::Filled => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
@@ -106,7 +109,7 @@ impl Shape {
             Self::Flag => "it is either true or false",
             Self::Filled => "it must not be empty",
             Self::Prefix => "it has up to 128 bytes, is not blank and has no colon",
-            Self::Endpoint => "it is host:port",
+            Self::Endpoint => "it is host:port, or udp://host:port",
             Self::Map => "it is a JSON object of texts",
             _ => "it is too long, or no text",
         }
@@ -118,7 +121,8 @@ fn is_prefix(text: &str) -> bool {
 }
 
 fn is_endpoint(text: &str) -> bool {
-    let Some((host, port)) = text.rsplit_once(':') else { return text.is_empty() };
+    let bare = text.strip_prefix("udp://").or_else(|| text.strip_prefix("tcp://")).unwrap_or(text);
+    let Some((host, port)) = bare.rsplit_once(':') else { return text.is_empty() };
     !host.is_empty()
         && host.len() <= 255
         && !host.contains(|c: char| c.is_whitespace() || c == '/')

@@ -28,6 +28,7 @@ fn each_value_is_held_against_its_shape() {
         json!({ "oidc_extra_redirect_parms": "{\"a\":\"b\"}" }),
         json!({ "audit_log_forward_endpoint": "" }),
         json!({ "audit_log_forward_endpoint": "[::1]:514" }),
+        json!({ "audit_log_forward_endpoint": "udp://host:514" }),
         json!({ "ldap_search_password": "x" }),
     ];
     for change in good {
@@ -66,7 +67,7 @@ fn a_value_comes_back_as_it_was_stored() {
     for item in ITEMS {
         let text = match item.shape {
             Shape::Flag => "true",
-            Shape::Number { .. } | Shape::Limit => "2",
+            Shape::Number { .. } | Shape::Limit | Shape::Days => "2",
             Shape::Choice(words) => words[1],
             Shape::Map => "{}",
             _ => "text",

@@ -65,7 +65,11 @@ pub async fn issue(app: &App, caller: &Caller, scopes: &[Scope]) -> Result<Issue
     if matches!(caller, Caller::Anonymous) && scopes.is_empty() {
         return Err(Error::new(Code::Unauthorized, "unauthorized"));
     }
-    let lifetime = settings::get(app).await?.token_expiration * 60;
+    let mut lifetime = settings::get(app).await?.token_expiration * 60;
+    if let Some(end) = caller.expires_at() {
+        // Not longer than what it was fetched with.
+        lifetime = lifetime.min(end.as_secs() - app.clock.now().as_secs());
+    }
     let mut granted = Vec::with_capacity(scopes.len());
     let mut known = HashMap::new();
     let mut newest = Timestamp(0);

@@ -27,6 +27,13 @@ impl Page {
     pub fn offset(self) -> i64 {
         if self.size <= 0 { 0 } else { (self.number.max(1) - 1).saturating_mul(self.size) }
     }
+
+    /// How many rows there are on all pages, if so many on this one tell that: it is not full, so it is the last.
+    pub fn total(self, found: usize) -> Option<i64> {
+        let found = i64::try_from(found).unwrap_or(i64::MAX);
+        let last = self.size <= 0 || found < self.size;
+        (last && (found > 0 || self.offset() == 0)).then(|| self.offset().saturating_add(found))
+    }
 }
 
 impl Default for Page {
@@ -104,7 +111,7 @@ pub struct Column {
 }
 
 /// `ProjectID`, `project_id` and `ProjectId` are the same key.
-pub(crate) fn same_key(a: &str, b: &str) -> bool {
+pub fn same_key(a: &str, b: &str) -> bool {
     let letters = |key: &str| {
         key.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>()
     };

@@ -116,18 +116,37 @@ impl Select {
 
     /// How many rows there are on all pages.
     pub async fn count(&self, db: &Db) -> Result<i64> {
-        let (sql, values) = self.count_statement(db.engine())?;
+        let (sql, values) = self.count_statement(db.engine(), None)?;
+        db.query_one(&sql, &values).await?.get(0)
+    }
+
+    /// How many rows there are on all pages, as far as `most`: for a table too large to be counted.
+    pub async fn count_up_to(&self, db: &Db, most: i64) -> Result<i64> {
+        let (sql, values) = self.count_statement(db.engine(), Some(most))?;
         db.query_one(&sql, &values).await?.get(0)
     }
 
     /// The rows of the page and how many there are on all pages. A page that is not full says so itself.
     pub async fn fetch_page(&self, db: &Db) -> Result<(Vec<Row>, i64)> {
         let rows = self.fetch(db).await?;
-        let found = rows.len() as i64;
-        let offset = self.page.offset();
-        let last = self.page.size <= 0 || found < self.page.size;
-        let total = if last && (found > 0 || offset == 0) { offset + found } else { self.count(db).await? };
+        let total = match self.page.total(rows.len()) {
+            Some(total) => total,
+            None => self.count(db).await?,
+        };
         Ok((rows, total))
+    }
+
+    /// How the engine would find the rows of the page, in its own words.
+    #[cfg(any(test, feature = "testing"))]
+    pub async fn plan(&self, db: &Db) -> Result<String> {
+        let (sql, values) = self.statement(db.engine())?;
+        let (explain, column) = match db.engine() {
+            Engine::Sqlite => ("EXPLAIN QUERY PLAN", 3),
+            Engine::Postgres => ("EXPLAIN", 0),
+        };
+        let rows = db.query(&format!("{explain} {sql}"), &values).await?;
+        let lines = rows.iter().map(|row| row.get(column)).collect::<Result<Vec<String>>>()?;
+        Ok(lines.join("\n"))
     }
 
     fn statement(&self, engine: Engine) -> Result<(String, Vec<Value>)> {
@@ -145,14 +164,18 @@ impl Select {
         Ok((sql, values))
     }
 
-    fn count_statement(&self, engine: Engine) -> Result<(String, Vec<Value>)> {
-        if self.group.is_none() {
+    fn count_statement(&self, engine: Engine, most: Option<i64>) -> Result<(String, Vec<Value>)> {
+        if self.group.is_none() && most.is_none() {
             let mut sql = format!("SELECT COUNT(*) {}", self.from);
             let values = self.conditions(&mut sql, engine)?;
             return Ok((sql, values));
         }
         let mut sql = format!("SELECT COUNT(*) FROM (SELECT 1 AS one {}", self.from);
-        let values = self.conditions(&mut sql, engine)?;
+        let mut values = self.conditions(&mut sql, engine)?;
+        if let Some(most) = most {
+            let _ = write!(sql, " LIMIT ${}", values.len() + 1);
+            values.push(most.into());
+        }
         sql.push_str(") counted");
         Ok((sql, values))
     }
@@ -341,7 +364,15 @@ mod tests {
     #[test]
     fn groups_are_counted_as_groups() {
         let select = Select::new("SELECT a, COUNT(*)", "FROM t").filter("b = ?", 1).group_by("a");
-        let (sql, _) = select.count_statement(Engine::Sqlite).unwrap();
+        let (sql, _) = select.count_statement(Engine::Sqlite, None).unwrap();
         assert_eq!(sql, "SELECT COUNT(*) FROM (SELECT 1 AS one FROM t WHERE (b = $1) GROUP BY a) counted");
+    }
+
+    #[test]
+    fn a_count_may_be_bounded() {
+        let select = Select::new("SELECT a", "FROM t").filter("b = ?", 1);
+        let (sql, values) = select.count_statement(Engine::Postgres, Some(50)).unwrap();
+        assert_eq!(sql, "SELECT COUNT(*) FROM (SELECT 1 AS one FROM t WHERE (b = $1) LIMIT $2) counted");
+        assert_eq!(values, [1.into(), 50_i64.into()]);
     }
 }

@@ -172,7 +172,7 @@ fn open_reader(path: &Path) -> Result<Connection> {
     let prepare = || {
         let conn = Connection::open_with_flags(path, flags)?;
         conn.busy_timeout(BUSY)?;
-        conn.pragma_update(None, "cache_size", "-2048")?;
+        conn.pragma_update(None, "cache_size", "-8192")?;
         conn.set_prepared_statement_cache_capacity(256);
         Ok(conn)
     };

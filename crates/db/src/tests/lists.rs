@@ -104,7 +104,10 @@ async fn totals(db: TestDb) {
         let (rows, total) = select("", "", Page { number, size }).fetch_page(&db).await.unwrap();
         assert_eq!((rows.len(), total), (shown, 5), "page {number} of size {size}");
     }
-    assert_eq!(select("public=true", "", Page::default()).count(&db).await.unwrap(), 3);
+    let public = select("public=true", "", Page::default());
+    assert_eq!(public.count(&db).await.unwrap(), 3);
+    assert_eq!(public.count_up_to(&db, 2).await.unwrap(), 2);
+    assert_eq!(public.count_up_to(&db, 9).await.unwrap(), 3);
     let (rows, total) = select("id=x", "", Page::default()).fetch_page(&db).await.unwrap();
     assert_eq!((rows.len(), total), (0, 0));
 }

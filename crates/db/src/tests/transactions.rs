@@ -1,5 +1,7 @@
 //! What a transaction keeps, and what it gives up.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{count, counters, on_both};
@@ -9,6 +11,7 @@ use crate::{Db, Engine, Kind, Options, params};
 on_both![
     a_commit_lasts,
     a_dropped_transaction_is_rolled_back,
+    what_waits_for_a_commit_is_done_after_it_or_never,
     it_sees_its_own_writes_and_others_do_not,
     it_is_over_at_its_first_error,
     a_write_through_query_counts,
@@ -75,6 +78,32 @@ async fn an_attempt_that_finds_nothing_holds_nothing(db: TestDb) {
         db.execute(ADD, params![1]).await.unwrap();
     }
     assert_eq!(count(&db).await, 2);
+}
+
+async fn what_waits_for_a_commit_is_done_after_it_or_never(db: TestDb) {
+    counters(&db).await;
+    let told = Arc::new(AtomicUsize::new(0));
+    let tell = || {
+        let told = Arc::clone(&told);
+        move || {
+            told.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    let mut tx = db.begin().await.unwrap();
+    tx.on_commit(tell());
+    drop(tx);
+    let mut tx = db.begin().await.unwrap();
+    tx.on_commit(tell());
+    assert!(tx.execute("UPDATE nothing SET n = 1", &[]).await.is_err());
+    assert!(tx.commit().await.is_err());
+    assert_eq!(told.load(Ordering::SeqCst), 0);
+    let mut tx = db.begin().await.unwrap();
+    tx.on_commit(tell());
+    tx.on_commit(tell());
+    tx.execute(ADD, params![2]).await.unwrap();
+    assert_eq!(told.load(Ordering::SeqCst), 0);
+    tx.commit().await.unwrap();
+    assert_eq!((told.load(Ordering::SeqCst), count(&db).await), (2, 2));
 }
 
 async fn it_sees_its_own_writes_and_others_do_not(db: TestDb) {

@@ -22,6 +22,7 @@ use super::{
     body::{InFlight, Received, Sent},
     file::FileSender,
     linger::Linger,
+    shown::Reading,
     stream::Watched,
     watch::{Activity, Reason, Verdict},
 };
@@ -65,7 +66,7 @@ impl Handler {
         match outcome {
             Ok(Ok(stream)) => {
                 activity.restart();
-                self.serve(stream, ConnInfo { peer, tls: true }, activity).await;
+                self.serve(Reading::new(stream), ConnInfo { peer, tls: true }, activity).await;
             }
             Ok(Err(error)) => tracing::debug!(%peer, error = %error, "TLS handshake refused"),
             Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),

@@ -2,7 +2,7 @@
 //!
 //! Between blob and socket a response is a row of byte slices. Those that show a file are recognised here by their
 //! address, and the kernel is told to send that part of the file (`sendfile`). Nothing is copied, and the pages are not even
-//! brought into the memory of the process. TLS and HTTP/2 make new bytes of what they send, and are not met here.
+//! brought into the memory of the process. Rests that are too short for that are read from the file.
 
 use std::{
     io::{self, IoSlice},
@@ -11,29 +11,42 @@ use std::{
 };
 
 use haven_blobs::Origin;
-use rustix::{fs::sendfile, io::Errno};
+use rustix::{fs::sendfile, io::Errno, net::sockopt::set_tcp_cork};
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
 };
 
-/// Below this a copy costs less than asking where the bytes come from.
+use super::shown::Reading;
+
+/// Below this a copy costs less.
 const WORTH_IT: usize = 64 << 10;
 
 /// A stream that sends files as files.
 pub(super) struct FileSender {
-    socket: TcpStream,
+    socket: Reading<TcpStream>,
     /// Whether the kernel has refused: some file systems cannot.
     refused: bool,
+    /// Whether the socket sends full packets only, until the next flush.
+    corked: bool,
 }
 
 impl FileSender {
     pub(super) fn new(socket: TcpStream) -> Self {
-        Self { socket, refused: false }
+        Self { socket: Reading::new(socket), refused: false, corked: false }
     }
 
     fn origin(&self, bytes: &[u8]) -> Option<Origin> {
         if self.refused || bytes.len() < WORTH_IT { None } else { Origin::of(bytes) }
+    }
+
+    /// Lets the socket gather what it is given into full packets: a reader that sleeps is woken for each, and files come in
+    /// many small pieces.
+    fn cork(&mut self, wanted: bool) {
+        // Where that is not to be had the bytes go out all the same.
+        if self.corked != wanted && set_tcp_cork(self.socket.get_ref(), wanted).is_ok() {
+            self.corked = wanted;
+        }
     }
 
     /// Sends some of `length` bytes from `origin`; `None` when this file cannot be sent so.
@@ -43,12 +56,13 @@ impl FileSender {
         origin: &Origin,
         length: usize,
     ) -> Poll<io::Result<Option<usize>>> {
-        let Self { socket, refused } = self;
+        self.cork(true);
+        let (socket, refused) = (self.socket.get_ref(), &mut self.refused);
         loop {
             ready!(socket.poll_write_ready(cx))?;
             let mut at = origin.offset;
             let sent = socket
-                .try_io(Interest::WRITABLE, || Ok(sendfile(&*socket, &origin.file, Some(&mut at), length)?));
+                .try_io(Interest::WRITABLE, || Ok(sendfile(socket, &origin.file, Some(&mut at), length)?));
             return Poll::Ready(match sent {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -108,10 +122,12 @@ impl AsyncWrite for FileSender {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.cork(false);
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.cork(false);
         Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }
@@ -142,7 +158,7 @@ mod tests {
         let digest = Digest::sha256(&content);
         store.put(&digest, content.clone()).await.unwrap();
         let range = 4_321..content.len() as u64;
-        let slices = store.read(&digest, content.len() as u64, range).await.unwrap();
+        let slices = store.send(&digest, content.len() as u64, range).await.unwrap();
         let slices: Vec<Bytes> = slices.try_collect().await.unwrap();
         assert!(
             slices.iter().filter(|slice| slice.len() >= WORTH_IT).all(|slice| Origin::of(slice).is_some())

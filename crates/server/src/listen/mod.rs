@@ -9,6 +9,7 @@ mod connection;
 mod file;
 mod linger;
 mod redirect;
+mod shown;
 mod stream;
 #[cfg(test)]
 mod tests;

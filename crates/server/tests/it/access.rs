@@ -230,7 +230,13 @@ async fn groups_count_through_their_membership_of_a_project() {
             (&[71, 70, 71], "pP", "pPD"),
         ];
         for (groups, in_one, in_two) in table {
-            let person = Person { id: 99, username: "gina".into(), sysadmin: false, groups: groups.to_vec() };
+            let person = Person {
+                id: 99,
+                username: "gina".into(),
+                sysadmin: false,
+                auth_admin: false,
+                groups: groups.to_vec(),
+            };
             let caller = Caller::Person(person);
             for (project, expected) in [("one", in_one), ("two", in_two)] {
                 let name = project.parse().unwrap();

@@ -278,7 +278,7 @@ async fn something_unreadable_is_told_and_left() {
 }
 
 /// Damage by hand, how it is called, and whether a repair helps.
-const DAMAGE: [(&str, &str, Fault, bool); 17] = [
+const DAMAGE: [(&str, &str, Fault, bool); 18] = [
     (
         "UPDATE repository SET artifact_count = 7 WHERE name = 'library/multi'",
         "repository ",
@@ -339,6 +339,12 @@ const DAMAGE: [(&str, &str, Fault, bool); 17] = [
     (
         "INSERT INTO accessory (artifact_id, repository_id, subject_digest, type, created_at) VALUES (4711, 1, 'x', 'y', 1)",
         "accessory ",
+        Fault::DanglingRow,
+        true,
+    ),
+    (
+        "INSERT INTO artifact_label (artifact_id, label_id, created_at) VALUES (4711, 1, 1)",
+        "artifact_label 4711 1",
         Fault::DanglingRow,
         true,
     ),

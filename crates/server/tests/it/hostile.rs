@@ -7,17 +7,10 @@ use crate::on_each_engine;
 use crate::uploads::{broken_off, count, dripping, stored};
 use axum::body::Bytes;
 use haven_core::access::Role;
-use haven_core::identity::{self, Credentials};
-use haven_core::{App, Options};
-use haven_db::testing::{engines, fresh};
-use haven_db::{Clock, Timestamp};
 use haven_oci::{Digest, media_type};
 use haven_testkit::{Answer, Client, Image, image};
 use http::Method;
 use serde_json::{Value, json};
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
 
 const MANIFESTS: &str = "/v2/library/app/manifests";
 const ARTIFACTS: &str = "/api/v2.0/projects/library/repositories/app/artifacts";
@@ -645,6 +638,10 @@ fn writes(session: &str, web: &Image) -> Vec<(Method, String)> {
         (Method::POST, "/api/v2.0/projects/".into()),
         (Method::DELETE, format!("/api//v2.0{}", ARTIFACTS.trim_start_matches("/api/v2.0"))),
         (Method::DELETE, format!("{ARTIFACTS}/v1")),
+        (Method::POST, format!("{ARTIFACTS}?from=library/app:v1")),
+        (Method::POST, format!("{ARTIFACTS}/v1/labels")),
+        (Method::POST, "/api/v2.0/labels".into()),
+        (Method::PUT, "/api/v2.0/labels/1".into()),
     ]
 }
 
@@ -694,45 +691,6 @@ async fn lists_take_any_filter_and_order_without_falling_over() {
         }
     })
     .await;
-}
-
-/// An application that answers wrong passwords late, as it does outside tests.
-fn slow_to_refuse(db: haven_db::Db, folder: &std::path::Path) -> Options {
-    Options {
-        db,
-        blobs: Arc::new(haven_blobs::Filesystem::open(folder).unwrap()),
-        clock: Clock::manual(Timestamp::from_secs(1_700_000_000)),
-        secret_key: [7; 32],
-        signing_key_pem: None,
-        login_delay: Duration::from_secs(2),
-        storage_name: "filesystem",
-        settings: haven_core::settings::Configured::default(),
-    }
-}
-
-#[tokio::test]
-async fn guesses_that_come_together_are_damped_like_those_that_come_in_turn() {
-    for engine in engines() {
-        let db = fresh(engine).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let app = Arc::new(App::new(slow_to_refuse(db.db(), folder.path())).await.unwrap());
-        app.first_start("Harbor12345").await.unwrap();
-        let guess = |secret: String, address: [u8; 4]| {
-            let app = Arc::clone(&app);
-            tokio::spawn(async move {
-                let address = IpAddr::from(address);
-                let given = Credentials { principal: "admin", secret: &secret, address };
-                identity::login(&app, &given).await.unwrap().is_some()
-            })
-        };
-        let wrong: Vec<_> = (0..20).map(|n| guess(format!("Wrong{n}"), [192, 0, 2, 1])).collect();
-        let right = guess("Harbor12345".into(), [192, 0, 2, 1]);
-        assert!(!right.await.unwrap(), "the twenty-first guess is not looked at");
-        assert!(guess("Harbor12345".into(), [192, 0, 2, 2]).await.unwrap(), "nobody else is locked out");
-        for guess in wrong {
-            assert!(!guess.await.unwrap());
-        }
-    }
 }
 
 #[tokio::test]

@@ -1,17 +1,24 @@
 //! The application's test suite: one binary, every test on every engine that is here.
 
 mod access;
+mod audit;
+mod command_line;
 mod contract;
+mod ends;
+mod events;
 mod faults;
 mod fsck;
+mod guesses;
 mod hostile;
 mod processes;
+mod pulls;
 mod push_and_pull;
 mod quotas;
 mod redirects;
 mod replicas;
 mod rest;
 mod robots;
+mod sessions;
 mod settings;
 mod short_uploads;
 mod storage_faults;

@@ -20,9 +20,9 @@ const FEW_FILES: u32 = 256;
 const CROWD: usize = 1_000;
 
 /// A running Haven, ended when it is dropped.
-struct Haven {
-    child: Child,
-    addr: SocketAddr,
+pub(crate) struct Haven {
+    pub(crate) child: Child,
+    pub(crate) addr: SocketAddr,
 }
 
 async fn free_address() -> SocketAddr {
@@ -47,11 +47,16 @@ fn program(folder: &Path, addr: SocketAddr, database: &Options) -> Command {
 }
 
 impl Haven {
-    async fn start(folder: &Path, database: &Options) -> Self {
+    pub(crate) async fn start(folder: &Path, database: &Options) -> Self {
+        Self::start_with(folder, database, &[]).await
+    }
+
+    /// With these variables beside what every start is told.
+    pub(crate) async fn start_with(folder: &Path, database: &Options, env: &[(&str, &str)]) -> Self {
         let addr = free_address().await;
-        let child =
-            program(folder, addr, database).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let mut haven = Self { child, addr };
+        let mut command = program(folder, addr, database);
+        command.envs(env.iter().copied()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut haven = Self { child: command.spawn().unwrap(), addr };
         haven.answers().await;
         haven
     }
@@ -66,6 +71,13 @@ impl Haven {
         timeout(SOON, asking).await.unwrap();
     }
 
+    /// Asks it to end, and waits until it has.
+    pub(crate) async fn stop(mut self) {
+        let id = self.child.id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(timeout(SOON, self.child.wait()).await.unwrap().unwrap().success());
+    }
+
     /// Resident memory in MiB.
     fn memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
@@ -75,7 +87,7 @@ impl Haven {
 }
 
 /// The head and body of the answer, if there is one, on a connection of its own.
-async fn get(addr: SocketAddr, path: &str) -> Option<String> {
+pub(crate) async fn get(addr: SocketAddr, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(addr).await.ok()?;
     ask(&mut stream, "GET", path, "connection: close\r\n", b"").await?;
     let mut answer = Vec::new();
@@ -84,7 +96,13 @@ async fn get(addr: SocketAddr, path: &str) -> Option<String> {
 }
 
 /// Sends a request as the administrator.
-async fn ask(stream: &mut TcpStream, method: &str, path: &str, headers: &str, body: &[u8]) -> Option<()> {
+pub(crate) async fn ask(
+    stream: &mut TcpStream,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &[u8],
+) -> Option<()> {
     const ADMIN: &str = "authorization: Basic YWRtaW46SGFyYm9yMTIzNDU=\r\n";
     let length = if method == "GET" { String::new() } else { format!("content-length: {}\r\n", body.len()) };
     let head = format!("{method} {path} HTTP/1.1\r\nhost: haven.test\r\n{ADMIN}{headers}{length}\r\n");
@@ -93,7 +111,7 @@ async fn ask(stream: &mut TcpStream, method: &str, path: &str, headers: &str, bo
 }
 
 /// Reads one answer of known length; says its status and how many bytes its body had.
-async fn answer(stream: &mut TcpStream) -> (u16, usize) {
+pub(crate) async fn answer(stream: &mut TcpStream) -> (u16, usize) {
     let mut got = Vec::new();
     let mut buffer = vec![0; 65536];
     let reading = async {

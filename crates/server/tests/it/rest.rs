@@ -1,14 +1,27 @@
 //! The REST API, one noun in each file.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+mod access_tokens;
+mod additions;
+mod allowlists;
 mod artifacts;
+mod copies;
+mod groups;
+mod icons;
+mod kinds;
+mod labels;
 mod lists;
+mod members;
+mod metadata;
 mod permissions;
+mod project_artifacts;
 mod projects;
 mod repositories;
 mod requests;
+mod search;
 mod system;
 mod tags;
+mod users;
 
 use haven_testkit::Answer;
 

@@ -1,22 +1,26 @@
-//! `/projects/{project_name}/repositories/{repository_name}/artifacts`.
+//! `/projects/{project_name}/repositories/{repository_name}/artifacts` and `/projects/{project_name_or_id}/artifacts`.
 
+use super::require_project;
 use super::{repository, require, shapes};
 use crate::caller::Asked;
-use crate::kit::{ApiResult, Json, Paged, Params, Path, RepositoryPath, Routes};
+use crate::kit::{ApiResult, Json, Paged, Params, Path, ProjectNameOrId, RepositoryPath, Routes};
 use crate::state::Web;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use haven_core::Error;
-use haven_core::catalog::{self, Include};
+use haven_core::access::require_authenticated;
+use haven_core::catalog::{self, Include, Source};
 use haven_oci::Reference;
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde_json::Value;
 
 pub(super) fn routes() -> Routes<Web> {
     const ALL: &str = "/projects/{project_name}/repositories/{repository_name}/artifacts";
     const ONE: &str = "/projects/{project_name}/repositories/{repository_name}/artifacts/{reference}";
     Routes::new("/api/v2.0")
+        .get("listArtifactsOfProject", "/projects/{project_name_or_id}/artifacts", list_project)
         .get("listArtifacts", ALL, list)
+        .post("CopyArtifact", ALL, copy)
         .get("getArtifact", ONE, get)
         .delete("deleteArtifact", ONE, delete)
         .get("listAccessories", &format!("{ONE}/accessories"), accessories)
@@ -29,11 +33,15 @@ pub(super) fn reference(text: &str) -> ApiResult<Reference> {
 
 fn include(params: &mut Params) -> Include {
     // What this version does not compute is accepted and left out.
-    for name in ["with_label", "with_scan_overview", "with_sbom_overview", "with_immutable_status"] {
+    for name in ["with_scan_overview", "with_sbom_overview", "with_immutable_status", "with_signature"] {
         params.boolean(name, false);
     }
-    params.boolean("with_inherited_accessory", false);
-    Include { tags: params.boolean("with_tag", true), accessories: params.boolean("with_accessory", false) }
+    Include {
+        tags: params.boolean("with_tag", true),
+        labels: params.boolean("with_label", false),
+        accessories: params.boolean("with_accessory", false),
+        inherited: params.boolean("with_inherited_accessory", false),
+    }
 }
 
 async fn list(
@@ -50,6 +58,41 @@ async fn list(
     let (found, total) = catalog::list_artifacts(&web.app, &grant, &name, query, include).await?;
     let items: Vec<Value> = found.iter().map(shapes::artifact).collect();
     Ok(Paged::new(items, total).into_response())
+}
+
+async fn list_project(
+    State(web): State<Web>,
+    Asked(caller): Asked,
+    project: ProjectNameOrId,
+    mut params: Params,
+) -> ApiResult<Response> {
+    let query = params.list();
+    let include = include(&mut params);
+    let latest = params.boolean("latest_in_repository", false);
+    params.finish()?;
+    require_authenticated(&caller)?;
+    let grant = require_project(&web, &caller, &project).await?;
+    let (found, total) = catalog::list_project_artifacts(&web.app, &grant, query, include, latest).await?;
+    let items: Vec<Value> = found.iter().map(shapes::artifact).collect();
+    Ok(Paged::new(items, total).into_response())
+}
+
+/// Copies an artifact here from where `from` says.
+async fn copy(
+    State(web): State<Web>,
+    Asked(caller): Asked,
+    Path((project, path)): Path<(String, RepositoryPath)>,
+    mut params: Params,
+) -> ApiResult<Response> {
+    let from = params.required("from");
+    params.finish()?;
+    let source: Source = from.parse()?;
+    let to = require(&web, &caller, &project).await?;
+    let name = repository(&to.project.name, path.as_str())?;
+    let from = require(&web, &caller, source.repository.project()).await?;
+    catalog::copy(&web.app, &to, &from, &name, &source).await?;
+    let location = format!("{}/{}", shapes::artifacts_path(name.as_str()), source.reference);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)]).into_response())
 }
 
 async fn get(

@@ -1,6 +1,6 @@
 //! `/projects/{project_name_or_id}/robots`, the older way to manage the robots of a project.
 
-use super::projects::require;
+use super::require_project;
 use super::robots::{AccessBody, created, shape};
 use crate::caller::Asked;
 use crate::kit::{ApiResult, Json, Paged, Params, Path, ProjectNameOrId, Routes};
@@ -45,7 +45,7 @@ async fn list(
 ) -> ApiResult<Response> {
     let query = params.list();
     params.finish()?;
-    let grant = require(&web, &caller, &project).await?;
+    let grant = require_project(&web, &caller, &project).await?;
     let (found, total) = robots::list_in(&web.app, &grant, query).await?;
     let items: Vec<Value> = found.iter().map(shape).collect();
     Ok(Paged::new(items, total).into_response())
@@ -64,7 +64,7 @@ async fn create(
         expires_at: body.expires_at.unwrap_or_default(),
         access: body.access.unwrap_or_default().into_iter().map(Into::into).collect(),
     };
-    let grant = require(&web, &caller, &project).await?;
+    let grant = require_project(&web, &caller, &project).await?;
     let robot = robots::create_in(&web.app, &caller, &grant, new).await?;
     Ok(created(robot, uri.path().trim_end_matches('/')))
 }
@@ -75,7 +75,7 @@ async fn get(
     project: ProjectNameOrId,
     Path((_, id)): Path<(String, i64)>,
 ) -> ApiResult<Json<Value>> {
-    let grant = require(&web, &caller, &project).await?;
+    let grant = require_project(&web, &caller, &project).await?;
     Ok(Json(shape(&robots::get_in(&web.app, &grant, id).await?)))
 }
 
@@ -86,7 +86,7 @@ async fn put(
     Path((_, id)): Path<(String, i64)>,
     Json(body): Json<Body>,
 ) -> ApiResult<StatusCode> {
-    let grant = require(&web, &caller, &project).await?;
+    let grant = require_project(&web, &caller, &project).await?;
     robots::disable_in(&web.app, &grant, id, body.disable, body.description).await?;
     Ok(StatusCode::OK)
 }
@@ -97,7 +97,7 @@ async fn delete(
     project: ProjectNameOrId,
     Path((_, id)): Path<(String, i64)>,
 ) -> ApiResult<StatusCode> {
-    let grant = require(&web, &caller, &project).await?;
+    let grant = require_project(&web, &caller, &project).await?;
     robots::delete_in(&web.app, &grant, id).await?;
     Ok(StatusCode::OK)
 }

@@ -1,28 +1,31 @@
 //! `/projects`.
 
-use super::shapes;
+use super::allowlists::AllowlistBody;
+use super::{require_project, shapes};
 use crate::caller::Asked;
 use crate::kit::params::Problems;
 use crate::kit::{ApiResult, Json, Paged, Params, ProjectNameOrId, Routes};
 use crate::state::Web;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use haven_core::access::{self, Caller, Grant, Permission, permissions, require_authenticated};
-use haven_core::projects::{self, NewProject, Visible};
+use haven_core::access::{permissions, require_authenticated};
+use haven_core::projects::{self, Metadata, NewProject, ProjectChange, Visible};
 use http::{StatusCode, header};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 pub(super) fn routes() -> Routes<Web> {
+    const ONE: &str = "/projects/{project_name_or_id}";
     Routes::new("/api/v2.0")
         .get("listProjects", "/projects", list)
         .head("headProject", "/projects", head)
         .post("createProject", "/projects", create)
-        .get("getProject", "/projects/{project_name_or_id}", get)
-        .delete("deleteProject", "/projects/{project_name_or_id}", delete)
-        .get("getProjectDeletable", "/projects/{project_name_or_id}/_deletable", deletable)
-        .get("getProjectSummary", "/projects/{project_name_or_id}/summary", summary)
+        .get("getProject", ONE, get)
+        .put("updateProject", ONE, update)
+        .delete("deleteProject", ONE, delete)
+        .get("getProjectDeletable", &format!("{ONE}/_deletable"), deletable)
+        .get("getProjectSummary", &format!("{ONE}/summary"), summary)
 }
 
 #[derive(Deserialize)]
@@ -30,8 +33,14 @@ struct Body {
     project_name: Option<String>,
     public: Option<bool>,
     metadata: Option<BTreeMap<String, Option<String>>>,
+    cve_allowlist: Option<AllowlistBody>,
     storage_limit: Option<i64>,
     registry_id: Option<i64>,
+}
+
+/// A client that sends null for a property says nothing about it.
+fn given(metadata: Option<BTreeMap<String, Option<String>>>) -> Metadata {
+    metadata.unwrap_or_default().into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }
 
 async fn list(State(web): State<Web>, Asked(caller): Asked, mut params: Params) -> ApiResult<Response> {
@@ -41,8 +50,8 @@ async fn list(State(web): State<Web>, Asked(caller): Asked, mut params: Params) 
     let visible = Visible { name: params.text("name"), owner: params.text("owner"), public };
     params.finish()?;
     let (found, total) = projects::list(&web.app, &caller, visible, query).await?;
-    let details = projects::details(&web.app, &caller, found).await?;
-    let items: Vec<Value> = details.iter().map(|detail| shapes::project(detail, brief)).collect();
+    let details = projects::details(&web.app, &caller, found, brief).await?;
+    let items: Vec<Value> = details.iter().map(shapes::project).collect();
     Ok(Paged::new(items, total).into_response())
 }
 
@@ -64,16 +73,12 @@ async fn create(
     let by_name = params.boolean_header("X-Resource-Name-In-Location", false);
     params.finish()?;
     let name = body.project_name.unwrap_or_default();
-    if name.len() > 255 {
-        let mut problems = Problems::default();
-        problems.add("project_name in body should be at most 255 chars long");
-        problems.finish()?;
-    }
-    let metadata = body.metadata.unwrap_or_default();
+    check_length(&name)?;
     let new = NewProject {
         name: name.clone(),
         public: body.public,
-        metadata: metadata.into_iter().filter_map(|(key, value)| Some((key, value?))).collect(),
+        metadata: given(body.metadata),
+        allowlist: body.cve_allowlist.unwrap_or_default().read(),
         storage_limit: body.storage_limit,
         registry_id: body.registry_id,
     };
@@ -82,14 +87,40 @@ async fn create(
     Ok((StatusCode::CREATED, [(header::LOCATION, format!("/api/v2.0/projects/{last}"))]).into_response())
 }
 
+/// The one rule about names that the contract states as a limit.
+fn check_length(name: &str) -> ApiResult<()> {
+    let mut problems = Problems::default();
+    if name.len() > 255 {
+        problems.add("project_name in body should be at most 255 chars long");
+    }
+    problems.finish()
+}
+
 async fn get(
     State(web): State<Web>,
     Asked(caller): Asked,
     project: ProjectNameOrId,
 ) -> ApiResult<Json<Value>> {
-    let grant = require(&web, &caller, &project).await?;
+    let grant = require_project(&web, &caller, &project).await?;
     let detail = projects::get(&web.app, &caller, &grant).await?;
-    Ok(Json(shapes::project(&detail, false)))
+    Ok(Json(shapes::project(&detail)))
+}
+
+async fn update(
+    State(web): State<Web>,
+    Asked(caller): Asked,
+    project: ProjectNameOrId,
+    Json(body): Json<Body>,
+) -> ApiResult<StatusCode> {
+    check_length(body.project_name.as_deref().unwrap_or_default())?;
+    let grant = require_project(&web, &caller, &project).await?;
+    let change = ProjectChange {
+        metadata: given(body.metadata),
+        allowlist_of: body.cve_allowlist.as_ref().map_or(0, AllowlistBody::project),
+        allowlist: body.cve_allowlist.map(AllowlistBody::read),
+    };
+    projects::update(&web.app, &grant, change).await?;
+    Ok(StatusCode::OK)
 }
 
 async fn delete(
@@ -97,7 +128,7 @@ async fn delete(
     Asked(caller): Asked,
     project: ProjectNameOrId,
 ) -> ApiResult<StatusCode> {
-    let grant = require::<permissions::DeleteProject>(&web, &caller, &project).await?;
+    let grant = require_project::<permissions::DeleteProject>(&web, &caller, &project).await?;
     projects::delete(&web.app, &grant).await?;
     Ok(StatusCode::OK)
 }
@@ -107,7 +138,7 @@ async fn deletable(
     Asked(caller): Asked,
     project: ProjectNameOrId,
 ) -> ApiResult<Json<Value>> {
-    let grant = require::<permissions::DeleteProject>(&web, &caller, &project).await?;
+    let grant = require_project::<permissions::DeleteProject>(&web, &caller, &project).await?;
     let deletable = projects::deletable(&web.app, &grant).await?;
     Ok(Json(if deletable { json!({ "deletable": true }) } else { json!({ "message": projects::NOT_EMPTY }) }))
 }
@@ -117,31 +148,7 @@ async fn summary(
     Asked(caller): Asked,
     project: ProjectNameOrId,
 ) -> ApiResult<Json<Value>> {
-    const NAMES: [&str; 5] =
-        ["project_admin_count", "maintainer_count", "developer_count", "guest_count", "limited_guest_count"];
-    let grant = require(&web, &caller, &project).await?;
+    let grant = require_project(&web, &caller, &project).await?;
     let summary = projects::summary(&web.app, &caller, &grant).await?;
-    let mut shape = Map::new();
-    shape.insert("repo_count".into(), summary.repositories.into());
-    for (name, count) in NAMES.into_iter().zip(summary.members.unwrap_or_default()) {
-        if count > 0 {
-            shape.insert(name.into(), count.into());
-        }
-    }
-    if let Some(usage) = summary.quota {
-        let (hard, used) = (json!({ "storage": usage.hard }), json!({ "storage": usage.used }));
-        shape.insert("quota".into(), json!({ "hard": hard, "used": used }));
-    }
-    Ok(Json(shape.into()))
-}
-
-pub(super) async fn require<P: Permission>(
-    web: &Web,
-    caller: &Caller,
-    project: &ProjectNameOrId,
-) -> ApiResult<Grant<P>> {
-    match project {
-        ProjectNameOrId::Id(id) => Ok(access::require_by_id(&web.app, caller, *id).await?),
-        ProjectNameOrId::Name(name) => super::require(web, caller, name).await,
-    }
+    Ok(Json(shapes::summary(&summary)))
 }

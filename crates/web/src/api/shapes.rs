@@ -1,10 +1,14 @@
 //! How things look in answers as clients of Harbor read them: zero values are left out, empty arrays are null where
 //! clients expect it, times have three decimals.
 
-use haven_core::access::Role;
-use haven_core::catalog::{Accessory, Artifact, Reference, Repository, Tag};
+mod projects;
+
+pub(super) use projects::{allowlist, found, member, project, statistics, summary};
+
+use haven_core::audit::Line;
+use haven_core::catalog::{self, Accessory, Artifact, Reference, Repository, Tag};
 use haven_core::identity::User;
-use haven_core::projects::Detail;
+use haven_core::labels::Label;
 use haven_db::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -58,37 +62,10 @@ pub(super) fn user(user: &User) -> Value {
         .unless_empty("realname", user.realname.as_str())
         .unless_empty("comment", user.comment.as_str())
         .with("sysadmin_flag", user.sysadmin)
-        .with("admin_role_in_auth", false)
+        .with("admin_role_in_auth", user.auth_admin)
         .time("creation_time", user.created_at)
         .time("update_time", user.updated_at)
         .done()
-}
-
-/// `brief` leaves out what `with_detail=false` does.
-pub(super) fn project(detail: &Detail, brief: bool) -> Value {
-    let project = &detail.project;
-    let roles: Vec<Value> = detail.roles.iter().map(|role| role.id().into()).collect();
-    let strongest = detail.roles.first().copied().map_or(0, Role::id);
-    let allowlist = Shape::new()
-        .with("items", json!([]))
-        .time("creation_time", Timestamp::ZERO)
-        .time("update_time", Timestamp::ZERO)
-        .with("project_id", project.id)
-        .done();
-    let mut shape = Shape::new()
-        .with("project_id", project.id)
-        .with("owner_id", project.owner_id)
-        .with("name", project.name.as_str())
-        .time("creation_time", project.created_at)
-        .time("update_time", project.updated_at)
-        .unless_empty("current_user_role_id", strongest)
-        .list("current_user_role_ids", roles)
-        .with("repo_count", detail.repositories)
-        .with("cve_allowlist", allowlist);
-    if !brief {
-        shape = shape.with("owner_name", detail.owner_name.as_str()).with("metadata", json!(detail.metadata));
-    }
-    shape.done()
 }
 
 pub(super) fn repository(repository: &Repository) -> Value {
@@ -123,8 +100,43 @@ pub(super) fn artifact(artifact: &Artifact) -> Value {
         .unless_empty("annotations", artifact.annotations.clone())
         .list("references", artifact.references.iter().map(reference).collect())
         .list("tags", artifact.tags.iter().map(tag).collect())
-        .list("labels", Vec::new())
+        .unless_empty("addition_links", addition_links(artifact))
+        .list("labels", artifact.labels.iter().map(label).collect())
         .list("accessories", artifact.accessories.iter().map(accessory).collect())
+        .unless_empty(
+            "inherited_accessories",
+            artifact.inherited.iter().map(accessory).collect::<Vec<Value>>(),
+        )
+        .done()
+}
+
+/// Where the additions of this kind of artifact are.
+fn addition_links(artifact: &Artifact) -> Value {
+    let of = format!("{}/{}/additions", artifacts_path(&artifact.repository), artifact.digest);
+    let names = catalog::additions_of(&artifact.kind, &artifact.manifest_media_type);
+    let link = |name: &catalog::AdditionName| {
+        let name = name.as_str();
+        (name.to_owned(), json!({ "href": format!("{of}/{name}"), "absolute": false }))
+    };
+    names.iter().map(link).collect()
+}
+
+/// The path of a repository's artifacts, with slashes in its name encoded twice.
+pub(super) fn artifacts_path(repository: &str) -> String {
+    let (project, path) = repository.split_once('/').unwrap_or((repository, ""));
+    format!("/api/v2.0/projects/{project}/repositories/{}/artifacts", path.replace('/', "%252F"))
+}
+
+pub(super) fn label(label: &Label) -> Value {
+    Shape::new()
+        .with("id", label.id)
+        .with("name", label.name.as_str())
+        .unless_empty("description", label.description.as_str())
+        .unless_empty("color", label.color.as_str())
+        .with("scope", label.scope.letter())
+        .unless_empty("project_id", label.scope.project())
+        .time("creation_time", label.created_at)
+        .time("update_time", label.updated_at)
         .done()
 }
 
@@ -165,6 +177,24 @@ pub(super) fn tag(tag: &Tag) -> Value {
         .time("push_time", tag.pushed_at)
         .time("pull_time", tag.pulled_at)
         .with("immutable", false)
+        .done()
+}
+
+/// `earlier` leaves out what Harbor's earlier versions did not record.
+pub(super) fn audit_line(line: &Line, earlier: bool) -> Value {
+    let shape = Shape::new()
+        .with("id", line.id)
+        .with("username", line.username.as_str())
+        .with("resource", line.resource.as_str())
+        .with("resource_type", line.resource_type.as_str())
+        .with("operation", line.operation.as_str())
+        .time("op_time", line.happened_at);
+    if earlier {
+        return shape.done();
+    }
+    shape
+        .unless_empty("operation_description", line.description.as_str())
+        .with("operation_result", line.succeeded)
         .done()
 }
 

@@ -2,6 +2,7 @@
 
 use axum::body::{Body, HttpBody as _};
 use bytes::Bytes;
+use haven_core::{Code, Error};
 use http_body_util::BodyExt as _;
 
 /// Why a body was not read.
@@ -10,6 +11,16 @@ pub(crate) enum Unread {
     TooLarge,
     /// It ended before it was complete.
     Broken(axum::Error),
+}
+
+impl Unread {
+    /// What whoever sent it is told.
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::TooLarge => Error::new(Code::TooLarge, "the body is too large"),
+            Self::Broken(error) => Error::bad_request("the body ended before it was complete").because(error),
+        }
+    }
 }
 
 /// Reads a body of at most `limit` bytes into one piece. Kept as they come, frames of a byte each would cost many times

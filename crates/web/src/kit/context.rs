@@ -20,12 +20,23 @@ struct Inner {
     id: String,
     span: Span,
     operation: OnceLock<&'static str>,
+    caller: OnceLock<String>,
+    subject: OnceLock<Subject>,
+}
+
+/// What a request is about, as far as the audit log is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// None where it concerns no project.
+    pub project_id: Option<i64>,
+    pub name: String,
 }
 
 impl RequestContext {
     /// The context of a request that arrives now.
     pub fn new(id: String, span: Span) -> Self {
-        Self(Arc::new(Inner { id, span, operation: OnceLock::new() }))
+        let (caller, subject) = (OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Inner { id, span, operation: OnceLock::new(), caller, subject }))
     }
 
     /// The context of the request whose extensions these are. Without the outer layer it belongs to nobody.
@@ -55,9 +66,26 @@ impl RequestContext {
         self.0.operation.get().copied().unwrap_or(UNKNOWN_OPERATION)
     }
 
-    /// Names the caller in the log.
+    /// Names the caller for the log. The first name stays.
     pub fn set_caller(&self, name: &str) {
-        self.0.span.record("caller", name);
+        if self.0.caller.set(name.to_owned()).is_ok() {
+            self.0.span.record("caller", name);
+        }
+    }
+
+    /// The caller's name; empty for nobody.
+    pub fn caller(&self) -> &str {
+        self.0.caller.get().map_or("", String::as_str)
+    }
+
+    /// Says what the request is about, for the line of the audit log in case that it is refused. The first word stays.
+    pub fn set_subject(&self, project_id: Option<i64>, name: impl Into<String>) {
+        let _ = self.0.subject.set(Subject { project_id, name: name.into() });
+    }
+
+    /// What the request is about, if its handler has said so.
+    pub fn subject(&self) -> Option<&Subject> {
+        self.0.subject.get()
     }
 }
 

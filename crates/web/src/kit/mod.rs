@@ -6,6 +6,7 @@ mod accept;
 pub(crate) mod body;
 pub mod context;
 pub mod error;
+pub mod form;
 pub mod json;
 pub mod page;
 pub mod params;
@@ -17,6 +18,7 @@ mod tracked;
 
 pub use context::RequestContext;
 pub use error::{ApiError, ApiResult, OciError, OciResult};
+pub use form::Form;
 pub use json::Json;
 pub use page::Paged;
 pub use params::{Params, Problems};

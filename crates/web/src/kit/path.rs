@@ -2,6 +2,8 @@
 //!
 //! Routing looks at the escaped path, so an escaped slash never splits a segment.
 
+use std::fmt;
+
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, RawPathParams};
@@ -16,7 +18,8 @@ use super::params::{Problems, parse_bool};
 use super::query::check_escapes;
 
 const IS_RESOURCE_NAME: &str = "X-Is-Resource-Name";
-const PROJECT: &str = "project_name_or_id";
+/// The latter where the document speaks of names only; an id is understood there as well.
+const PROJECT: [&str; 2] = ["project_name_or_id", "project_name"];
 
 /// The parameters of the path: one value, a tuple in the order of the template, or a struct by name.
 #[derive(Clone, Copy, Debug)]
@@ -119,12 +122,22 @@ impl ProjectNameOrId {
     }
 }
 
+/// As a path says it.
+impl fmt::Display for ProjectNameOrId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Id(id) => write!(f, "{id}"),
+        }
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for ProjectNameOrId {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
         let params = raw_params(parts, state).await?;
-        let segment = params.iter().find(|(name, _)| name == PROJECT);
+        let segment = params.iter().find(|(name, _)| PROJECT.contains(&name.as_str()));
         let (_, segment) = segment.ok_or_else(|| Error::internal("the route has no {project_name_or_id}"))?;
         Ok(Self::read(segment, is_resource_name(parts)?))
     }

@@ -60,7 +60,7 @@ impl Client {
     pub(super) fn is_known(&self) -> bool {
         match &self.caller {
             Caller::Anonymous => false,
-            Caller::Person(_) | Caller::Robot(_) => true,
+            Caller::Person(_) | Caller::Limited(_) | Caller::Robot(_) => true,
             Caller::Token(token) => !token.subject.is_empty() && !token.expired,
         }
     }

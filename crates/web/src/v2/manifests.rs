@@ -11,6 +11,8 @@ use haven_oci::{Digest, Manifest, Reference, RepositoryName};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+/// How Harbor names itself when it replicates.
+const REPLICATION_AGENT: &str = "harbor-registry-client";
 const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 
 impl Call {
@@ -21,6 +23,9 @@ impl Call {
         if matches(&self.parts.headers, &found.digest) {
             return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
         }
+        if self.parts.method == Method::GET && !self.is_replication() {
+            registry::count_pull(&self.web.app, &grant, name, reference, &found);
+        }
         let length = found.content.len();
         let body = if self.parts.method == Method::HEAD { Body::empty() } else { Body::from(found.content) };
         let mut response = Response::new(body);
@@ -30,6 +35,11 @@ impl Call {
         headers.insert(CONTENT_DIGEST, value(found.digest.as_str())?);
         headers.insert(header::ETAG, etag);
         Ok(response)
+    }
+
+    /// Another registry that copies what is here does not use it.
+    fn is_replication(&self) -> bool {
+        self.parts.headers.get(header::USER_AGENT).is_some_and(|agent| agent == REPLICATION_AGENT)
     }
 
     pub(super) async fn put_manifest(

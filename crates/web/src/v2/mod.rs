@@ -10,6 +10,7 @@ mod uploads;
 use crate::conn::Origin;
 use crate::kit::RequestContext;
 use crate::state::Web;
+use crate::{csrf, session};
 use auth::{Answer, Client, Refused};
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -33,7 +34,15 @@ struct Call {
 
 /// Answers every request below `/v2`.
 pub(crate) async fn serve(State(web): State<Web>, origin: Origin, request: Request) -> Response {
-    let mut response = answer(web, origin, request).await.unwrap_or_else(Refused::into_response);
+    let mut response = if session::is_carried(request.headers()) {
+        let (on, at) = (web.clone(), origin.clone());
+        let serve = move |request| async move {
+            answer(web, origin, request).await.unwrap_or_else(Refused::into_response)
+        };
+        csrf::guard(&on, &at, request, serve).await
+    } else {
+        answer(web, origin, request).await.unwrap_or_else(Refused::into_response)
+    };
     response.headers_mut().insert(API_VERSION, REGISTRY_2);
     response
 }

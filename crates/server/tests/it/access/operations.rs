@@ -21,11 +21,13 @@ pub(crate) enum Needs {
     System(&'static str, char),
     /// A permission in the project: a row and a letter of [`super::matrix::PROJECT`].
     Permission(&'static str, char),
+    /// The same, and to have shown who one is.
+    Named(&'static str, char),
     /// The same for a thing that is named by its number: one that is not there is not found, whoever asks.
     Found(&'static str, char),
 }
 
-use Needs::{AnyAdmin, Found, Known, Nothing, Permission, Person, PersonOrSystem, System};
+use Needs::{AnyAdmin, Found, Known, Named, Nothing, Permission, Person, PersonOrSystem, System};
 
 /// One way to ask for an operation.
 #[derive(Clone, Copy, Debug)]
@@ -70,8 +72,15 @@ impl Row {
             AnyAdmin => who == Who::Admin || who == Who::ProjectAdmin && !missing,
             System(resource, letter) => who.may_on_system(resource, letter),
             Found(..) if missing && who != Who::Anonymous => return 404,
-            Permission(resource, letter) if missing && who.may_anywhere(resource, letter) => return 404,
-            Permission(resource, letter) | Found(resource, letter) => who.may(project, resource, letter),
+            Permission(resource, letter) | Named(resource, letter)
+                if missing && who.may_anywhere(resource, letter) =>
+            {
+                return 404;
+            }
+            Named(..) if who == Who::Anonymous => false,
+            Permission(resource, letter) | Named(resource, letter) | Found(resource, letter) => {
+                who.may(project, resource, letter)
+            }
         };
         match (allowed, who) {
             (true, _) => self.success,
@@ -91,6 +100,9 @@ const SYSTEM_ROBOT: &str = r#"{ "name": "{project}-made", "level": "system", "du
     { "kind": "system", "namespace": "/", "access": [{ "resource": "user", "action": "list" }] }] }"#;
 const SAME_SYSTEM_ROBOT: &str = r#"{ "name": "robot${project}-one", "level": "system", "permissions": [
     { "kind": "system", "namespace": "/", "access": [{ "resource": "user", "action": "list" }] }] }"#;
+const USER: &str = r#"{ "username": "new-{project}", "realname": "New", "email": "new-{project}@example.com",
+    "password": "Harbor12345" }"#;
+const OF_PROJECT_LABEL: (&str, &str) = ("{label_id}", "{project_label_id}");
 const OF_PROJECT: &str = "q=Level%3Dproject%2CProjectID%3D{project_id}";
 const OF_SYSTEM: (&str, &str) = ("{robot_id}", "{system_robot_id}");
 const OLD: (&str, &str) = ("{robot_id}", "{old_robot_id}");
@@ -109,6 +121,46 @@ pub(crate) const OPERATIONS: &[Row] = &[
     row("listQuotas", System("quota", 'L'), 200),
     row("getQuota", System("quota", 'R'), 200),
     row("updateQuota", System("quota", 'U'), 200).body(r#"{ "hard": { "storage": -1 } }"#),
+    row("search", Nothing, 200).query("q=web"),
+    row("getStatistic", Known, 200),
+    row("getSystemCVEAllowlist", Known, 200),
+    row("putSystemCVEAllowlist", System("configuration", 'U'), 200).body(r#"{ "items": [] }"#),
+    row("updateProject", Permission("project", 'U'), 200).body(r#"{ "metadata": { "auto_scan": "true" } }"#),
+    row("listProjectMetadatas", Permission("metadata", 'L'), 200),
+    row("addProjectMetadatas", Permission("metadata", 'C'), 200).body(r#"{ "severity": "high" }"#),
+    row("getProjectMetadata", Permission("metadata", 'R'), 200),
+    row("updateProjectMetadata", Permission("metadata", 'U'), 200).body(r#"{ "auto_scan": "false" }"#),
+    row("deleteProjectMetadata", Permission("metadata", 'D'), 200),
+    row("listProjectMembers", Permission("member", 'L'), 200),
+    row("createProjectMember", Permission("member", 'C'), 201)
+        .body(r#"{ "role_id": 3, "member_user": { "user_id": {user_id} } }"#),
+    row("getProjectMember", Permission("member", 'R'), 200),
+    row("updateProjectMember", Permission("member", 'U'), 200).body(r#"{ "role_id": 2 }"#),
+    row("deleteProjectMember", Permission("member", 'D'), 200),
+    row("listUsers", System("user", 'L'), 200),
+    row("createUser", System("user", 'C'), 201).body(USER),
+    row("searchUsers", Known, 200).query("username=o"),
+    row("getUser", System("user", 'R'), 200),
+    row("updateUserProfile", System("user", 'U'), 200)
+        .body(r#"{ "email": "else-{project}@example.com", "realname": "Else" }"#),
+    row("updateUserPassword", System("user", 'U'), 200).body(r#"{ "new_password": "Harbor54321" }"#),
+    row("setUserSysAdmin", System("configuration", 'U'), 200).body(r#"{ "sysadmin_flag": true }"#),
+    row("setCliSecret", Person(403), 412).body(r#"{ "secret": "Harbor12345" }"#),
+    row("listMyAccessTokens", Person(403), 200),
+    row("createAccessToken", Person(403), 201).body(r#"{ "name": "{project}", "scopes": ["pull"] }"#),
+    row("getMyAccessToken", Person(403), 404),
+    row("revokeMyAccessToken", Person(403), 404),
+    row("listAccessTokens", System("user", 'R'), 200),
+    row("revokeAccessToken", System("user", 'U'), 404),
+    row("deleteUser", System("user", 'D'), 200),
+    row("listUserGroups", System("user-group", 'L'), 200),
+    row("createUserGroup", System("user-group", 'C'), 201)
+        .body(r#"{ "group_name": "{project}-made", "group_type": 2 }"#),
+    row("searchUserGroups", Known, 200).query("groupname=o"),
+    row("getUserGroup", System("user-group", 'R'), 200),
+    row("updateUserGroup", System("user-group", 'U'), 200)
+        .body(r#"{ "group_name": "{project}-else", "group_type": 2 }"#),
+    row("deleteUserGroup", System("user-group", 'D'), 200),
     row("getConfigurations", System("configuration", 'R'), 200),
     row("updateConfigurations", System("configuration", 'U'), 200).body(r#"{ "banner_message": "text" }"#),
     row("listProjects", Nothing, 200),
@@ -117,6 +169,11 @@ pub(crate) const OPERATIONS: &[Row] = &[
     row("getProject", Permission("project", 'R'), 200),
     row("getProjectSummary", Permission("project", 'R'), 200),
     row("getProjectDeletable", Permission("project", 'D'), 200),
+    row("listAuditLogExts", Known, 200),
+    row("listAuditLogEventTypes", System("audit-log", 'L'), 200),
+    row("listAuditLogs", Known, 200),
+    row("getLogExts", Permission("log", 'L'), 200),
+    row("getLogs", Permission("log", 'L'), 200),
     row("listRobots", System("robot", 'L'), 200),
     row("listRobots", Permission("robot", 'L'), 200).query(OF_PROJECT),
     row("createRobot", Permission("robot", 'C'), 201).body(ROBOT),
@@ -140,9 +197,29 @@ pub(crate) const OPERATIONS: &[Row] = &[
     row("listRepositories", Permission("repository", 'L'), 200),
     row("getRepository", Permission("repository", 'R'), 200),
     row("updateRepository", Permission("repository", 'U'), 200).body(r#"{ "description": "text" }"#),
+    row("getIcon", Nothing, 200),
+    row("ListLabels", Nothing, 200).query("scope=g"),
+    row("ListLabels", Permission("label", 'L'), 200).query("scope=p&project_id={project_id}"),
+    row("CreateLabel", System("label", 'C'), 201).body(r#"{ "name": "{project}-made", "scope": "g" }"#),
+    row("CreateLabel", Permission("label", 'C'), 201)
+        .body(r#"{ "name": "made", "scope": "p", "project_id": {project_id} }"#),
+    row("GetLabelByID", System("label", 'R'), 200),
+    row("GetLabelByID", Found("label", 'R'), 200).instead(OF_PROJECT_LABEL.0, OF_PROJECT_LABEL.1),
+    row("UpdateLabel", System("label", 'U'), 200).body(r#"{ "name": "{project}-changed" }"#),
+    row("UpdateLabel", Found("label", 'U'), 200)
+        .body(r#"{ "name": "changed" }"#)
+        .instead(OF_PROJECT_LABEL.0, OF_PROJECT_LABEL.1),
+    row("addLabel", Permission("artifact-label", 'C'), 200).body(r#"{ "id": {label_id} }"#),
+    row("removeLabel", Permission("artifact-label", 'D'), 200),
+    row("DeleteLabel", System("label", 'D'), 200),
+    row("DeleteLabel", Found("label", 'D'), 200).instead(OF_PROJECT_LABEL.0, OF_PROJECT_LABEL.1),
+    row("listArtifactsOfProject", Named("artifact", 'L'), 200),
     row("listArtifacts", Permission("artifact", 'L'), 200),
+    row("CopyArtifact", Permission("artifact", 'C'), 201).query("from={project}/web:v1"),
     row("getArtifact", Permission("artifact", 'R'), 200),
     row("listAccessories", Permission("accessory", 'L'), 200),
+    row("getVulnerabilitiesAddition", Permission("artifact-addition", 'R'), 200),
+    row("getAddition", Permission("artifact-addition", 'R'), 200),
     row("listTags", Permission("tag", 'L'), 200),
     row("createTag", Permission("tag", 'C'), 201).body(r#"{ "name": "new" }"#),
     row("deleteTag", Permission("tag", 'D'), 200),

@@ -3,7 +3,7 @@
 use super::matrix::{Project, Who, all_in, all_on_system};
 use super::operations::Row;
 use haven_db::params;
-use haven_testkit::{Client, TestApp, image};
+use haven_testkit::{Answer, Client, TestApp, image};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -52,8 +52,13 @@ impl People {
             ("{repository_name}", "web".to_owned()),
             ("{reference}", "v1".to_owned()),
             ("{tag_name}", "old".to_owned()),
+            ("{meta_name}", "auto_scan".to_owned()),
+            ("{addition}", "build_history".to_owned()),
+            ("{digest}", PICTURE.to_owned()),
         ];
         holes.extend(robots(app, name, project).await);
+        holes.extend(others(app, name, project).await);
+        holes.extend(labels(app, name, id, project).await);
         Scene { client, holes }
     }
 }
@@ -82,6 +87,50 @@ async fn furnish(app: &TestApp, name: &str, public: bool) -> i64 {
     }
     assert_eq!(admin.push_blob(&repository, b"loose").await.status, 201);
     id
+}
+
+/// Somebody and a group that are asked about, by the holes that their numbers fill. The group is a member of the project.
+async fn others(app: &TestApp, project: &str, kind: Project) -> Vec<(&'static str, String)> {
+    let name = format!("other-{project}");
+    let user = json!({ "username": name, "realname": name, "email": format!("{name}@example.com"),
+        "password": "Harbor12345" });
+    let group = json!({ "group_name": name, "group_type": 3 });
+    let mut holes = vec![("{token_id}", "999999".to_owned())];
+    for (hole, path, body) in [("{user_id}", "users", user), ("{group_id}", "usergroups", group)] {
+        let made = app.admin().post(&format!("/api/v2.0/{path}"), &body).await;
+        holes.push((hole, number(&made)));
+    }
+    if kind == Project::Missing {
+        holes.push(("{mid}", "1".to_owned()));
+        return holes;
+    }
+    let member = json!({ "role_id": 4, "member_group": { "group_name": name, "group_type": 3 } });
+    let made = app.admin().post(&format!("/api/v2.0/projects/{project}/members"), &member).await;
+    holes.push(("{mid}", number(&made)));
+    holes
+}
+
+/// The number of what was made.
+fn number(made: &Answer) -> String {
+    assert_eq!(made.status, 201, "{}", made.text());
+    made.header("location").rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+/// The built-in icon of images.
+const PICTURE: &str = "sha256:0048162a053eef4d4ce3fe7518615bef084403614f8bca43b40ae2e762e11e06";
+
+/// The labels that are asked about: one of the registry, one of the project.
+async fn labels(app: &TestApp, name: &str, project_id: i64, project: Project) -> [(&'static str, String); 2] {
+    let make = async |label: Value| {
+        let made = app.admin().post("/api/v2.0/labels", &label).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        made.header("location").rsplit('/').next().unwrap().to_owned()
+    };
+    let here = match project {
+        Project::Missing => "999999".to_owned(),
+        _ => make(json!({ "name": "ours", "scope": "p", "project_id": project_id })).await,
+    };
+    [("{label_id}", make(json!({ "name": name, "scope": "g" })).await), ("{project_label_id}", here)]
 }
 
 /// The robots that are asked about, by the holes that their numbers fill.

@@ -179,6 +179,12 @@ async fn a_list_without_detail_leaves_it_out() {
         let brief = app.admin().get(&format!("{PROJECTS}?with_detail=false")).await.json();
         assert_eq!(brief[0]["name"], "library");
         assert!(brief[0].get("metadata").is_none() && brief[0].get("owner_name").is_none(), "{brief}");
+        let list = json!({ "cve_allowlist": { "items": [{ "cve_id": "CVE-1" }] } });
+        assert_eq!(app.admin().put(&format!("{PROJECTS}/1"), &list).await.status, 200);
+        let full = app.admin().get(PROJECTS).await.json();
+        assert_eq!(full[0]["cve_allowlist"]["items"], list["cve_allowlist"]["items"]);
+        let brief = app.admin().get(&format!("{PROJECTS}?with_detail=false")).await.json();
+        assert_eq!(brief[0]["cve_allowlist"]["items"], json!([]));
     })
     .await;
 }

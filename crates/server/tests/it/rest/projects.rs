@@ -232,3 +232,122 @@ async fn the_name_of_a_deleted_project_is_free_and_brings_nothing_back() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_make_the_same_project_one_does() {
+    on_each_engine(async |app| {
+        let doors = [app.admin(), app.replica().await, app.person("ann").await];
+        let crowd = (0..18).map(|n| {
+            let client = doors[n % 3].clone();
+            tokio::spawn(async move { client.post(PROJECTS, &json!({ "project_name": "team" })).await })
+        });
+        let mut made = 0;
+        for answer in crowd.collect::<Vec<_>>() {
+            let answer = answer.await.unwrap();
+            if answer.status == 201 {
+                made += 1;
+            } else {
+                let words = "The project named team already exists";
+                assert_eq!(refusal(&answer), told(409, "CONFLICT", words));
+            }
+        }
+        assert_eq!(made, 1);
+        assert_eq!(doors[1].get(&format!("{PROJECTS}?name=team")).await.header("x-total-count"), "1");
+        let members = doors[1].get(&format!("{PROJECTS}/team/members")).await;
+        assert_eq!(members.header("x-total-count"), "1", "those who came late left nothing");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_limit_counts_when_an_administrator_sets_it() {
+    on_each_engine(async |app| {
+        let ann = app.person("ann").await;
+        let of = async |client: &haven_testkit::Client, name: &str, limit: serde_json::Value| {
+            client.post(PROJECTS, &json!({ "project_name": name, "storage_limit": limit })).await
+        };
+        for (number, limit) in [json!(-2), json!(0), json!(i64::MAX), json!(null)].into_iter().enumerate() {
+            let made = of(&ann, &format!("anns{number}"), limit.clone()).await;
+            assert_eq!(made.status, 201, "{limit} is not hers to set: {}", made.text());
+        }
+        let negative = of(&app.admin(), "x", json!(-2)).await;
+        let words = "invalid non-positive value for quota limit, value=-2";
+        assert_eq!(refusal(&negative), told(400, "BAD_REQUEST", words));
+        let large = of(&app.admin(), "x", json!(1_125_899_906_842_625i64)).await;
+        let words = "1024TB is the maximum storage value, value=1125899906842625";
+        assert_eq!(refusal(&large), told(400, "BAD_REQUEST", words));
+        for odd in [json!("1"), json!(1.5), json!(true)] {
+            assert_eq!(of(&app.admin(), "x", odd.clone()).await.status, 422, "{odd}");
+        }
+        assert_eq!(app.admin().get(&format!("{PROJECTS}/x")).await.status, 404);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_comes_by_a_group_sees_and_filters_like_any_member() {
+    on_each_engine(async |app| {
+        let id = app.project("team", false).await;
+        app.project("other", false).await;
+        let ann = app.person("ann").await;
+        for statement in [
+            "INSERT INTO user_group (name, type, created_at, updated_at) VALUES ('devs', 3, 1, 1)",
+            "INSERT INTO user_group_member (user_id, group_id) SELECT id, 1 FROM user_account WHERE username = 'ann'",
+        ] {
+            app.db().execute(statement, &[]).await.unwrap();
+        }
+        let body = json!({ "role_id": 1, "member_group": { "id": 1 } });
+        assert_eq!(app.admin().post(&format!("{PROJECTS}/{id}/members"), &body).await.status, 201);
+        for (query, seen) in [
+            ("", "library team"),
+            ("?public=false", "team"),
+            ("?public=true", "library"),
+            ("?name=e", "team"),
+            ("?owner=admin", "library team"),
+            ("?owner=ann", ""),
+            ("?sort=-name", "team library"),
+            ("?q=project_id%3D2", "team"),
+            ("?with_detail=false", "library team"),
+        ] {
+            let page = ann.get(&format!("{PROJECTS}{query}")).await;
+            assert_eq!(super::names(&page).join(" "), seen, "{query}");
+            assert_eq!(page.header("x-total-count"), seen.split_whitespace().count().to_string(), "{query}");
+        }
+        assert_eq!(ann.get(&format!("{PROJECTS}?name=team")).await.json()[0]["current_user_role_ids"], json!([1]));
+        assert_eq!(ann.delete(&format!("{PROJECTS}/team")).await.status, 200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_project_that_goes_takes_everything_with_it() {
+    on_each_engine(async |app| {
+        let id = app.project("team", true).await;
+        app.member("team", "ann", Role::Guest).await;
+        let change = json!({
+            "metadata": { "auto_scan": "true" }, "cve_allowlist": { "items": [{ "cve_id": "CVE-1" }] },
+        });
+        assert_eq!(app.admin().put(&format!("{PROJECTS}/team"), &change).await.status, 200);
+        assert_eq!(app.replica().await.delete(&format!("{PROJECTS}/team")).await.status, 200);
+        for table in ["project_member", "project_metadata", "cve_allowlist", "project_blob"] {
+            let left = format!("SELECT COUNT(*) FROM {table} WHERE project_id = $1");
+            let left: i64 = app.db().query_one(&left, haven_db::params![id]).await.unwrap().get(0).unwrap();
+            assert_eq!(left, 0, "{table}");
+        }
+        let change = json!({ "metadata": { "auto_scan": "true" } });
+        for path in [format!("{PROJECTS}/{id}"), format!("{PROJECTS}/team")] {
+            assert_eq!(app.admin().put(&path, &change).await.status, 404);
+            assert_eq!(app.admin().get(&format!("{path}/members")).await.status, 404);
+        }
+        assert_eq!(
+            app.admin().get(&format!("{PROJECTS}/team%23{id}")).await.status,
+            400,
+            "no name is like that"
+        );
+        let again = app.project("team", false).await;
+        let shown = app.admin().get(&format!("{PROJECTS}/{again}")).await.json();
+        assert_eq!(shown["metadata"], json!({ "public": "false" }));
+        assert_eq!(shown["cve_allowlist"]["items"], json!([]));
+    })
+    .await;
+}

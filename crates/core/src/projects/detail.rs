@@ -1,0 +1,117 @@
+//! What is shown of projects beside the row itself.
+
+use super::metadata::{self, Metadata, PUBLIC};
+use super::{Project, sql};
+use crate::access::{Action, Caller, Grant, Resource, Role, Standing, permissions::ReadProject};
+use crate::allowlists::{self, Allowlist};
+use crate::quota::{self, Usage};
+use crate::{App, Error, Result, members, settings};
+use haven_db::params;
+use std::collections::HashMap;
+
+/// A project with what lists and `GET /projects/{x}` show of it.
+#[derive(Debug)]
+pub struct Detail {
+    pub project: Project,
+    /// The caller's roles, strongest first.
+    pub roles: Vec<Role>,
+    pub repositories: i64,
+    /// What is left out where a list shall be short.
+    pub more: Option<More>,
+}
+
+/// The longer part.
+#[derive(Debug)]
+pub struct More {
+    pub owner_name: String,
+    /// As on the wire, `public` included.
+    pub metadata: Metadata,
+    pub allowlist: Allowlist,
+}
+
+/// What `GET /projects/{x}/summary` tells.
+#[derive(Debug)]
+pub struct Summary {
+    pub repositories: i64,
+    /// Members by role, in the order of [`Role::ALL`]. None when the caller may not see members.
+    pub members: Option<[i64; Role::ALL.len()]>,
+    /// What it may store and stores. None when the caller may not see it, or quotas are off.
+    pub quota: Option<Usage>,
+}
+
+/// Adds what lists show, in one statement for each kind of fact.
+///
+/// # Errors
+/// When the database fails.
+pub async fn details(app: &App, caller: &Caller, projects: Vec<Project>, brief: bool) -> Result<Vec<Detail>> {
+    let ids: Vec<i64> = projects.iter().map(|project| project.id).collect();
+    let mut repositories: HashMap<i64, i64> = HashMap::new();
+    for row in app.db.query_in(sql::REPOSITORIES_OF, ids.iter().copied(), &[]).await? {
+        repositories.insert(row.get(0)?, row.get(1)?);
+    }
+    let mut roles = match caller.person() {
+        Some(person) => members::roles_in(app, person, &ids).await?,
+        None => HashMap::new(),
+    };
+    let mut more = if brief { HashMap::new() } else { longer(app, &projects, &ids).await? };
+    let detail = |project: Project| Detail {
+        roles: roles.remove(&project.id).unwrap_or_default(),
+        repositories: repositories.get(&project.id).copied().unwrap_or(0),
+        more: more.remove(&project.id),
+        project,
+    };
+    Ok(projects.into_iter().map(detail).collect())
+}
+
+async fn longer(app: &App, projects: &[Project], ids: &[i64]) -> Result<HashMap<i64, More>> {
+    let mut properties: HashMap<i64, Metadata> = HashMap::new();
+    for row in app.db.query_in(sql::METADATA_OF, ids.iter().copied(), &[]).await? {
+        let key: String = row.get(1)?;
+        let value = metadata::shown(&key, row.get(2)?);
+        properties.entry(row.get(0)?).or_default().insert(key, value);
+    }
+    let mut names: HashMap<i64, String> = HashMap::new();
+    for row in app.db.query_in(sql::NAMES_OF, projects.iter().map(|project| project.owner_id), &[]).await? {
+        names.insert(row.get(0)?, row.get(1)?);
+    }
+    let mut allowlists = allowlists::of(app, ids).await?;
+    let more = |project: &Project| {
+        let mut metadata = properties.remove(&project.id).unwrap_or_default();
+        metadata.insert(PUBLIC.to_owned(), project.public.to_string());
+        let more = More {
+            owner_name: names.get(&project.owner_id).cloned().unwrap_or_default(),
+            metadata,
+            allowlist: allowlists.remove(&project.id).unwrap_or_default(),
+        };
+        (project.id, more)
+    };
+    Ok(projects.iter().map(more).collect())
+}
+
+/// One project with all that `GET /projects/{x}` tells.
+///
+/// # Errors
+/// When the database fails.
+pub async fn get(app: &App, caller: &Caller, grant: &Grant<ReadProject>) -> Result<Detail> {
+    let mut found = details(app, caller, vec![grant.project.clone()], false).await?;
+    found.pop().ok_or_else(|| Error::internal("a project without details"))
+}
+
+/// Counts of a project.
+///
+/// # Errors
+/// When the database fails.
+pub async fn summary(app: &App, caller: &Caller, grant: &Grant<ReadProject>) -> Result<Summary> {
+    let project = &grant.project;
+    let repositories = app.db.query_one(sql::COUNT_REPOSITORIES, params![project.id]).await?.get(0)?;
+    let standing = Standing::of(app, caller, project).await?;
+    let mut members = None;
+    if standing.may(Resource::Member, Action::List) {
+        members = Some(members::count_by_role(app, project.id).await?);
+    }
+    let mut usage = None;
+    if standing.may(Resource::Quota, Action::Read) && settings::get(app).await?.quota_per_project_enable {
+        usage = quota::usage(app, project.id).await?;
+    }
+    Ok(Summary { repositories, members, quota: usage })
+}

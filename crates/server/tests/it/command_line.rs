@@ -1,0 +1,151 @@
+//! `haven user …`: the program itself, on a database that nobody serves.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
+use haven_db::testing::{empty, engines, fresh};
+use haven_db::{Engine, Options};
+use serde_json::{Value, json};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const ANN: [&str; 6] = ["user", "create", "ann", "--email", "ann@example.com", "--json"];
+const BOB: [&str; 9] =
+    ["user", "create", "bob", "--email", "b@example.com", "--realname", "Bob B", "--admin", "--json"];
+
+/// Runs the program with this on its standard input.
+fn haven(folder: &Path, database: &Options, arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_haven"));
+    command.args(arguments).arg("--data-dir").arg(folder);
+    command.env_clear().env("NO_COLOR", "1");
+    match database {
+        Options::Sqlite(options) => {
+            command.env("HAVEN_DATABASE__URL", format!("sqlite:{}", options.path.display()))
+        }
+        Options::Postgres(options) => command.env("HAVEN_DATABASE__URL", &options.url),
+    };
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A program that has no use for it may be gone already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn told(output: &Output) -> Value {
+    serde_json::from_str(&said(output)).unwrap()
+}
+
+async fn story(engine: Engine) {
+    let (db, folder) = (empty(engine).await.unwrap(), tempfile::tempdir().unwrap());
+    let (path, options) = (folder.path().to_owned(), db.options());
+    let run = async |arguments: &'static [&'static str], input: &'static str| {
+        let (path, options) = (path.clone(), options.clone());
+        tokio::task::spawn_blocking(move || haven(&path, &options, arguments, input)).await.unwrap()
+    };
+    assert_eq!(told(&run(&ANN, "Harbor12345\n").await), json!({ "user_id": 3, "username": "ann" }));
+    let again = run(&ANN, "Harbor12345").await;
+    assert!(!again.status.success() && again.stdout.is_empty());
+    let words = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(words.contains("user ann or email ann@example.com already exists"), "{words}");
+    let weak = run(&["user", "create", "bob", "--email", "b@example.com"], "short").await;
+    assert!(String::from_utf8_lossy(&weak.stderr).contains("the password or secret must be 8-128"));
+    let made = told(&run(&BOB, "").await);
+    assert_eq!((&made["user_id"], made["password"].as_str().unwrap().len()), (&json!(4), 24));
+    let listed = told(&run(&["user", "list", "--json"], "").await);
+    let seen: Vec<_> =
+        listed.as_array().unwrap().iter().map(|user| (&user["username"], &user["sysadmin_flag"])).collect();
+    assert_eq!(seen, [(&json!("ann"), &json!(false)), (&json!("bob"), &json!(true))]);
+    let text = said(&run(&["user", "list"], "").await);
+    assert!(
+        text.contains("     3  ann  <ann@example.com>\n")
+            && text.contains("bob  <b@example.com>  administrator")
+    );
+    assert_eq!(
+        said(&run(&["user", "passwd", "ann"], "Harbor54321").await),
+        "the password of ann is changed\n"
+    );
+    assert!(said(&run(&["user", "passwd", "admin"], "").await).contains(", with the password "));
+    assert!(!run(&["user", "passwd", "nobody"], "Harbor54321").await.status.success());
+    assert_eq!(told(&run(&["user", "delete", "ann", "--json"], "").await)["user_id"], 3);
+    assert!(!run(&["user", "delete", "admin"], "").await.status.success());
+    assert_eq!(told(&run(&["user", "list", "--json"], "").await).as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn accounts_are_made_listed_changed_and_deleted() {
+    for engine in engines() {
+        story(engine).await;
+    }
+}
+
+/// Why it failed.
+fn complaint(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8(output.stderr.clone()).unwrap().trim_end().to_owned()
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn projects_are_made_and_listed() {
+    for engine in engines() {
+        let (db, folder) = (fresh(engine).await.unwrap(), tempfile::tempdir().unwrap());
+        let run = |arguments: &[&str]| haven(folder.path(), &db.options(), arguments, "");
+        let table = said(&run(&["project", "list"]));
+        let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(rows[0], ["ID", "NAME", "ACCESS", "REPOSITORIES", "OWNER"]);
+        assert_eq!(rows[1..], [["1", "library", "public", "0", "admin"]]);
+        assert_eq!(
+            said(&run(&["project", "create", "team"])).trim_end(),
+            "the project team is made, with the number 2"
+        );
+        let made = lines(&said(&run(&["project", "create", "open", "--public", "--json"])));
+        assert_eq!(
+            (&made[0]["name"], &made[0]["public"], &made[0]["project_id"]),
+            (&json!("open"), &json!(true), &json!(3))
+        );
+        assert_eq!((&made[0]["owner_name"], &made[0]["repo_count"]), (&json!("admin"), &json!(0)));
+        let all = lines(&said(&run(&["project", "list", "--json"])));
+        let names: Vec<&str> = all.iter().map(|one| one["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["library", "open", "team"]);
+        assert_eq!(all[1], made[0]);
+        let some = lines(&said(&run(&["project", "list", "--json", "--name", "EA"])));
+        assert_eq!((some.len(), &some[0]["public"]), (1, &json!(false)));
+        assert_eq!(said(&run(&["project", "list", "--json", "--name", "%"])), "");
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_is_told_and_leaves_nothing() {
+    for engine in engines() {
+        let (db, folder) = (fresh(engine).await.unwrap(), tempfile::tempdir().unwrap());
+        let run = |arguments: &[&str]| haven(folder.path(), &db.options(), arguments, "");
+        let taken = complaint(&run(&["project", "create", "library"]));
+        assert_eq!(taken, "haven: The project named library already exists");
+        let bad = complaint(&run(&["project", "create", "Team", "--json"]));
+        assert_eq!(bad, "haven: project name is not in lower case or contains illegal characters");
+        assert_eq!(run(&["project", "create"]).status.code(), Some(2), "a name is needed");
+        assert_eq!(lines(&said(&run(&["project", "list", "--json"]))).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_not_made() {
+    let db = empty(Engine::Sqlite).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let Options::Sqlite(mut options) = db.options() else { return };
+    options.path = folder.path().join("none.db");
+    let told = complaint(&haven(folder.path(), &Options::Sqlite(options), &["project", "list"], ""));
+    assert!(
+        told.starts_with("haven: there is no database at ") && told.ends_with("`haven serve` makes it"),
+        "{told}"
+    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}

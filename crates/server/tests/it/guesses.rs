@@ -1,0 +1,200 @@
+//! Guessing at passwords: slow, on however many replicas, and a nuisance to nobody else.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
+use crate::on_each_engine;
+use haven_core::identity;
+use haven_testkit::{Client, TestApp};
+use haven_web::conn::Network;
+use std::time::{Duration, Instant};
+
+const CURRENT: &str = "/api/v2.0/users/current";
+const PASSWORD: &str = "Harbor12345";
+/// Long enough that nothing but a wait takes it, short enough to wait for.
+const DELAY: Duration = Duration::from_millis(400);
+
+async fn status(client: &Client) -> u16 {
+    client.get(CURRENT).await.status
+}
+
+async fn failures(app: &TestApp) -> (i64, i64) {
+    let all = "SELECT COUNT(*), COALESCE(MAX(failures), 0) FROM login_failure";
+    let row = app.db().query_one(all, &[]).await.unwrap();
+    (row.get(0).unwrap(), row.get(1).unwrap())
+}
+
+/// Time goes by for the application too.
+async fn wait(app: &TestApp, time: Duration) {
+    app.clock.advance(time);
+    tokio::task::yield_now().await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_makes_the_next_wait_on_every_replica() {
+    on_each_engine(async |app| {
+        let (one, two) = (app.patient_replica(DELAY).await, app.patient_replica(DELAY).await);
+        assert_eq!(
+            (status(&one).await, failures(&app).await),
+            (200, (0, 0)),
+            "nothing is written when all is well"
+        );
+        let started = Instant::now();
+        assert_eq!(status(&one.with_password("admin", "wrong")).await, 401);
+        assert!(started.elapsed() >= DELAY, "the refusal comes late");
+        assert_eq!(failures(&app).await, (1, 1));
+        let started = Instant::now();
+        assert_eq!(status(&two).await, 401, "not looked at, right as it is");
+        assert!(started.elapsed() >= DELAY, "it waited for its turn");
+        assert_eq!(failures(&app).await, (1, 1), "and did not make it worse");
+        wait(&app, DELAY).await;
+        assert_eq!((status(&two).await, failures(&app).await), (200, (0, 0)), "forgiven");
+        assert_eq!(status(&one).await, 200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_mistyped_gets_in_when_the_wait_is_over() {
+    on_each_engine(async |app| {
+        let client = app.patient_replica(DELAY).await;
+        assert_eq!(status(&client.with_password("admin", "wrong")).await, 401);
+        let asked: Vec<_> = (0..4)
+            .map(|_| {
+                let client = client.clone();
+                tokio::spawn(async move { status(&client).await })
+            })
+            .collect();
+        tokio::time::sleep(DELAY / 4).await;
+        wait(&app, DELAY).await;
+        for asked in asked {
+            assert_eq!(asked.await.unwrap(), 200, "however many of theirs come together");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn guesses_that_come_together_count_as_few() {
+    on_each_engine(async |app| {
+        let replicas = [app.patient_replica(DELAY).await, app.patient_replica(DELAY).await];
+        assert_eq!(status(&replicas[0]).await, 200);
+        let asked: Vec<_> = (0..60)
+            .map(|n| {
+                let guess = if n == 59 { PASSWORD.to_owned() } else { format!("Wrong{n}") };
+                let client = replicas[n % 2].with_password("admin", &guess);
+                tokio::spawn(async move { status(&client).await })
+            })
+            .collect();
+        for asked in asked {
+            assert_eq!(asked.await.unwrap(), 401, "the sixtieth guess is not looked at");
+        }
+        let (rows, count) = failures(&app).await;
+        assert!(rows == 1 && count <= 4, "{count} were looked at");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn waits_grow_with_stubbornness_and_never_end_an_account() {
+    on_each_engine(async |app| {
+        let client = app.patient_replica(DELAY).await;
+        let wrong = client.with_password("admin", "wrong");
+        for _ in 0..8 {
+            assert_eq!(status(&wrong).await, 401);
+            wait(&app, DELAY * 8).await;
+        }
+        assert_eq!(failures(&app).await, (1, 8));
+        assert_eq!(status(&wrong).await, 401);
+        let until = app.db().query_one("SELECT wait_until FROM login_failure", &[]).await.unwrap();
+        let until: haven_db::Timestamp = until.get(0).unwrap();
+        assert_eq!(until.since(app.clock.now()), DELAY * 8, "and not longer than that");
+        wait(&app, DELAY * 8).await;
+        assert_eq!(status(&client).await, 200);
+        assert_eq!(status(&wrong).await, 401);
+        assert_eq!(failures(&app).await, (1, 1), "it begins again");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_waits_for_the_guesses_of_others() {
+    on_each_engine(async |app| {
+        app.person("ann").await;
+        let client = app.patient_replica(DELAY).await;
+        assert_eq!(status(&client.with_password("ann", "wrong")).await, 401);
+        assert_eq!(status(&client).await, 200, "another account");
+        let from = async |address: &str, secret: &str| {
+            let ann = client.with_password("ann", secret);
+            let headers = [("x-forwarded-for", address)];
+            ann.request(http::Method::GET, CURRENT, &headers, "").await.status
+        };
+        // Loopback is no trusted proxy here, so the header is a mere claim.
+        assert_eq!(from("192.0.2.9", PASSWORD).await, 401);
+        let network = Network { trusted: vec!["127.0.0.0/8".parse().unwrap()], ..Network::default() };
+        let trusted = app.replica_within(network, DELAY).await;
+        let ann = trusted.with_password("ann", PASSWORD);
+        let other = [("x-forwarded-for", "192.0.2.9")];
+        assert_eq!(ann.request(http::Method::GET, CURRENT, &other, "").await.status, 200, "another network");
+        let wrong = trusted.with_password("ann", "wrong");
+        for address in ["2001:db8:1:2::a", "2001:db8:1:2::b"] {
+            let headers = [("x-forwarded-for", address)];
+            let started = Instant::now();
+            assert_eq!(wrong.request(http::Method::GET, CURRENT, &headers, "").await.status, 401);
+            assert!(started.elapsed() >= DELAY);
+        }
+        assert_eq!(failures(&app).await.0, 2, "addresses of one IPv6 network are one");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_that_nobody_has_are_damped_like_others() {
+    on_each_engine(async |app| {
+        let client = app.patient_replica(DELAY).await;
+        for name in ["nobody", "admin@", "a\u{7f}b"] {
+            assert_eq!(status(&client.with_password(name, "wrong")).await, 401);
+        }
+        assert_eq!(failures(&app).await, (3, 1));
+        let keys = app.db().query("SELECT key FROM login_failure", &[]).await.unwrap();
+        assert!(
+            keys.iter().all(|row| row.get::<Vec<u8>>(0).unwrap().len() == 32),
+            "without the names themselves"
+        );
+        wait(&app, Duration::from_secs(16 * 60)).await;
+        assert_eq!(identity::forget_failures(&app.app).await.unwrap(), 3);
+        assert_eq!(failures(&app).await, (0, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_door_is_damped_alike() {
+    on_each_engine(async |app| {
+        let client = app.patient_replica(DELAY).await;
+        let browser = haven_testkit::Browser::at(&client);
+        assert_eq!(browser.log_in("admin", "wrong").await.status, 401);
+        assert_eq!(failures(&app).await, (1, 1));
+        assert_eq!(status(&client).await, 401, "the API knows of the form");
+        wait(&app, DELAY).await;
+        assert_eq!(browser.log_in("admin", PASSWORD).await.status, 200);
+        let guess = serde_json::json!({ "old_password": "wrong", "new_password": "Harbor54321" });
+        assert_eq!(browser.put("/api/v2.0/users/1/password", &guess).await.status, 403);
+        assert_eq!(failures(&app).await, (1, 1), "a stolen session is no place to guess either");
+        // Tokens cannot be guessed: a wrong one delays nobody.
+        let token = client.with_password("admin", &format!("haven_pat_{}", "x".repeat(44)));
+        let started = Instant::now();
+        assert_eq!((status(&token).await, failures(&app).await), (401, (1, 1)));
+        assert!(started.elapsed() < DELAY);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_turned_back_keeps_nobody_waiting() {
+    on_each_engine(async |app| {
+        let client = app.patient_replica(DELAY).await;
+        assert_eq!(status(&client.with_password("admin", "wrong")).await, 401);
+        app.clock.turn_back(Duration::from_secs(3600));
+        assert_eq!(status(&client).await, 200);
+    })
+    .await;
+}
