@@ -303,7 +303,7 @@ async fn a_config_that_breaks_off_is_no_fault_of_the_client() {
         }
         proxy.inject(Rule::on(Asked::Get, Fault::CutAnswer));
         proxy.inject(Rule::on(Asked::Get, Fault::Cut).always());
-        log.told(&client.push_manifest("library/app", "v1", &new).await, "the config cannot be read");
+        log.told(&client.push_manifest("library/app", "v1", &new).await, "a blob cannot be read");
         assert_eq!(client.get("/v2/library/app/manifests/v1").await.status, 404);
         proxy.calm();
         assert_eq!(client.push_manifest("library/app", "v1", &new).await.status, 201);
