@@ -102,13 +102,11 @@ macro_rules! from_cell {
     )*};
 }
 
+// There is no i32: it is what a number without a type would be read as, and too small for bytes.
 from_cell! {
     i64 {
         Cell::Int(value) => Some(*value),
         Cell::Bool(value) => Some((*value).into()),
-    }
-    i32 {
-        Cell::Int(value) => (*value).try_into().ok(),
     }
     u32 {
         Cell::Int(value) => (*value).try_into().ok(),

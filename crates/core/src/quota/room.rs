@@ -32,7 +32,7 @@ pub(crate) async fn charge(tx: &mut Tx, limits: Limits, project: i64, bytes: i64
     if bytes == 0 {
         return Ok(());
     }
-    let hard = match tx.query_opt(sql::HARD, params![project]).await? {
+    let hard: i64 = match tx.query_opt(sql::HARD, params![project]).await? {
         Some(row) => row.get(0)?,
         None => -1,
     };
