@@ -18,9 +18,14 @@ growth_measured() {
   measure manifests --measure growth --case "$1, any of them" --seconds "$SECONDS_EACH"
 }
 
-# grown ENGINE ARTIFACTS NAME DATABASE : a Haven with so many artifacts. The first start makes the schema.
-grown() {
-  local engine=$1 artifacts=$2 name=$3 database=$4 url='' before
+# grown ENGINE ARTIFACTS NAME DATABASE : a Haven with so many artifacts.
+grown() { filled "$1" "$2" "$3" "$4" "$2 artifacts in $1" fill --artifacts "$2"; }
+
+# filled ENGINE ARTIFACTS NAME DATABASE WORDS FILL… : a Haven in whose database the load program has put so many. The first
+# start makes the schema.
+filled() {
+  local engine=$1 artifacts=$2 name=$3 database=$4 words=$5 url='' before
+  shift 5
   before=$(cat "$WORK/peers")
   if [ "$engine" = PostgreSQL ]; then
     postgres_database "$database"
@@ -29,13 +34,13 @@ grown() {
   haven_start plain "$name" "$url"
   finish "$HAVEN_PID"
   [ -z "$before" ] && no_peers || echo "$before" >"$WORK/peers"
-  say "$artifacts artifacts in $engine"
+  say "$words"
   if [ -n "$url" ]; then
-    "$BENCH" fill --artifacts "$artifacts" --postgres "$url"
+    "$BENCH" "$@" --postgres "$url"
     # What would else clean up while it is measured.
     "$POSTGRES_BIN/vacuumdb" -q -z -h 127.0.0.1 -p "$POSTGRES_PORT" -U haven "$database"
   else
-    "$BENCH" fill --artifacts "$artifacts" --sqlite "$HAVEN_DATA/haven.db"
+    "$BENCH" "$@" --sqlite "$HAVEN_DATA/haven.db"
   fi
   HAVEN_DATA_GIVEN=$HAVEN_DATA haven_start plain "$name" "$url" artifacts:="$artifacts"
 }

@@ -5,11 +5,13 @@
 mod auth;
 mod blob;
 mod client;
+mod estate;
 mod growth;
 mod measures;
 mod noise;
 mod peer;
 mod report;
+mod rows;
 mod sample;
 
 use std::path::PathBuf;
@@ -17,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::measures::{images, manifests, memory, pull, push, tokens, yardstick};
+use crate::measures::{images, lists, manifests, memory, pull, push, tokens, yardstick};
 
 /// Whatever went wrong, in words.
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -46,6 +48,10 @@ enum What {
     Images(images::Options),
     /// Memory of the server while it is pushed to and pulled from.
     Memory(memory::Options),
+    /// Lists and searches over the REST API.
+    Lists(lists::Options),
+    /// Fills an empty database of Haven with projects, repositories, artifacts, tags, labels and audit records.
+    Estate(estate::Options),
     /// Fills an empty database of Haven with artifacts.
     Fill(growth::Options),
     /// Makes the tables of the samples and puts them into a page.
@@ -67,6 +73,8 @@ async fn main() -> ExitCode {
         What::Tokens(options) => tokens::run(&options).await,
         What::Images(options) => images::run(&options).await,
         What::Memory(options) => memory::run(&options).await,
+        What::Lists(options) => lists::run(&options).await,
+        What::Estate(options) => estate::run(&options).await,
         What::Fill(options) => growth::run(&options).await,
         What::Report(options) => report::run(&options),
         What::Machine { folder } => noise::machine(&folder),

@@ -79,7 +79,7 @@ pub(crate) struct Peer {
     pub(crate) pid: Option<u32>,
     /// Whether projects exist and have to be made over the REST API.
     pub(crate) projects: bool,
-    /// How many artifacts `fill` made there.
+    /// How many artifacts `fill` or `estate` made there.
     pub(crate) artifacts: Option<u64>,
     pub(crate) connector: Arc<Connector>,
 }

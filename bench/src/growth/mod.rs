@@ -9,9 +9,10 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::Args;
-use haven_db::{Db, Engine, Options as Database, PostgresOptions, Row, SqliteOptions, Tx, Value, params};
+use haven_db::{Db, Engine, Options as Database, PostgresOptions, SqliteOptions, Tx, Value, params};
 use serde_json::json;
 
+use crate::rows::insert;
 use crate::{Result, blob};
 
 /// How many, where to.
@@ -20,12 +21,31 @@ pub(crate) struct Options {
     /// How many artifacts there are to be.
     #[arg(long)]
     artifacts: u64,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// The database that is filled.
+#[derive(Args)]
+pub(crate) struct Place {
     /// The file of an SQLite database in which Haven made its schema.
     #[arg(long, required_unless_present = "postgres")]
-    sqlite: Option<PathBuf>,
+    pub(crate) sqlite: Option<PathBuf>,
     /// Or the URL of a PostgreSQL database.
     #[arg(long, conflicts_with = "sqlite")]
-    postgres: Option<String>,
+    pub(crate) postgres: Option<String>,
+}
+
+impl Place {
+    pub(crate) async fn open(&self) -> Result<Db> {
+        let place = match (&self.sqlite, &self.postgres) {
+            // A database that a power cut spoils is made again.
+            (Some(path), _) => Database::Sqlite(SqliteOptions { durable: false, ..SqliteOptions::new(path) }),
+            (None, Some(url)) => Database::Postgres(PostgresOptions::new(url)),
+            (None, None) => return Err("no database".into()),
+        };
+        Ok(Db::open(place).await?)
+    }
 }
 
 const REPOSITORIES: u64 = 1_000;
@@ -44,13 +64,7 @@ pub(crate) fn name(number: u64) -> (String, String) {
 }
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
-    let db = Db::open(match (&options.sqlite, &options.postgres) {
-        // A database that a power cut spoils is made again.
-        (Some(path), _) => Database::Sqlite(SqliteOptions { durable: false, ..SqliteOptions::new(path) }),
-        (None, Some(url)) => Database::Postgres(PostgresOptions::new(url)),
-        (None, None) => return Err("no database".into()),
-    })
-    .await?;
+    let db = options.place.open().await?;
     fill(&db, options.artifacts).await?;
     db.close().await;
     Ok(())
@@ -167,16 +181,6 @@ async fn artifacts(tx: &mut Tx, numbers: std::ops::Range<u64>, repositories: &[i
     insert(tx, sql::BLOBS, sql::KNOWN, 3, blobs).await?;
     insert(tx, sql::LINKS, sql::KNOWN, 3, links).await?;
     insert(tx, sql::USES, "", 3, uses).await.map(drop)
-}
-
-/// One statement for many rows.
-async fn insert(tx: &mut Tx, head: &str, tail: &str, columns: usize, values: Vec<Value>) -> Result<Vec<Row>> {
-    let row = |n: usize| {
-        let marks: Vec<String> = (1..=columns).map(|at| format!("${}", n * columns + at)).collect();
-        format!("({})", marks.join(", "))
-    };
-    let rows: Vec<String> = (0..values.len() / columns).map(row).collect();
-    Ok(tx.query(&format!("{head} VALUES {} {tail}", rows.join(", ")), &values).await?)
 }
 
 #[cfg(test)]

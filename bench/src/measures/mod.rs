@@ -1,6 +1,7 @@
 //! The measures, one file each, and the order in which servers take their turns.
 
 pub(crate) mod images;
+pub(crate) mod lists;
 pub(crate) mod manifests;
 pub(crate) mod memory;
 pub(crate) mod pull;
@@ -86,21 +87,32 @@ impl Latencies {
 
     /// One request took from then until now.
     pub(crate) fn since(&mut self, began: Instant) {
-        self.all.push(began.elapsed());
+        self.took(began.elapsed());
+    }
+
+    /// One request took so long.
+    pub(crate) fn took(&mut self, time: Duration) {
+        self.all.push(time);
     }
 }
 
 /// Rate, median and 99th percentile of all clients of a run.
 pub(crate) fn rates(row: &str, clients: Vec<Latencies>, took: Duration) -> Found {
+    rates_within(row, &[50, 99], clients, took)
+}
+
+/// Rate and percentiles of all clients of a run.
+pub(crate) fn rates_within(row: &str, parts: &[usize], clients: Vec<Latencies>, took: Duration) -> Found {
     let mut all: Vec<Duration> = clients.into_iter().flat_map(|client| client.all).collect();
     all.sort_unstable();
     let percentile = |part: usize| {
         let found = all.get((all.len() * part / 100).min(all.len().saturating_sub(1)));
         found.map_or(0.0, |time| time.as_secs_f64() * 1e3)
     };
-    vec![
-        (row.to_owned(), all.len() as f64 / took.as_secs_f64(), Unit::Rate),
-        (format!("{row}: half within"), percentile(50), Unit::Time),
-        (format!("{row}: 99 % within"), percentile(99), Unit::Time),
-    ]
+    let mut found = vec![(row.to_owned(), all.len() as f64 / took.as_secs_f64(), Unit::Rate)];
+    for part in parts {
+        let words = if *part == 50 { "half".to_owned() } else { format!("{part} %") };
+        found.push((format!("{row}: {words} within"), percentile(*part), Unit::Time));
+    }
+    found
 }

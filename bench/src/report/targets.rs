@@ -19,13 +19,15 @@ pub(super) enum Goal {
     OfLowest(f64, &'static [&'static str]),
     AtLeast(f64),
     AtMost(f64),
+    /// Takes at most so many times as long as with a peer.
+    NoLonger(f64, &'static str),
 }
 
 const fn target(measure: &'static str, row: &'static str, goal: Goal) -> Target {
     Target { measure, row, goal }
 }
 
-const TARGETS: [Target; 12] = [
+const TARGETS: [Target; 14] = [
     target("pull", "HTTP, ", Goal::Times(1.0, "nginx")),
     target("pull", "HTTP, ", Goal::Times(1.3, "docker-registry")),
     target("pull", "TLS", Goal::Times(1.0, "nginx")),
@@ -37,6 +39,8 @@ const TARGETS: [Target; 12] = [
     target("memory", "anonymous, most", Goal::AtMost(150.0)),
     target("memory", "resident in all, most", Goal::AtMost(400.0)),
     target("tokens", "16 clients", Goal::AtLeast(2_000.0)),
+    target("lists", "", Goal::AtMost(50.0)),
+    target("lists", "", Goal::NoLonger(1.5, "with a tenth")),
     target("growth", "", Goal::Times(1.0 / 1.3, "with 1,000 artifacts")),
 ];
 
@@ -46,7 +50,7 @@ pub(super) fn goals(measure: &str, row: &str, more_is_better: bool) -> impl Iter
         .iter()
         .filter(move |target| target.measure == measure && row.starts_with(target.row))
         .map(|target| target.goal)
-        .filter(move |goal| matches!(goal, Goal::AtMost(_)) != more_is_better)
+        .filter(move |goal| matches!(goal, Goal::AtMost(_) | Goal::NoLonger(..)) != more_is_better)
 }
 
 impl Goal {
@@ -63,6 +67,9 @@ impl Goal {
             }
             Self::AtLeast(bound) => (format!("≥ {}", number(bound)), got / bound),
             Self::AtMost(bound) => (format!("≤ {}", number(bound)), bound / got),
+            Self::NoLonger(factor, name) => {
+                (format!("≤ {} × {name}", short(factor)), peer(name)? * factor / got)
+            }
         };
         Some(if part >= 1.0 {
             format!("{words}: met")

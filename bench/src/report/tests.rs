@@ -65,6 +65,15 @@ fn each_database_has_its_row() {
 }
 
 #[test]
+fn ten_times_as_much_may_take_a_little_longer() {
+    let list = |peer, value| sample("lists", "SQLite, tags: 95 % within", peer, value, Unit::Time);
+    let judged = |tenth| table::section("lists", &[list("haven", 30.0), list("with a tenth", tenth)]);
+    assert!(judged(21.0).contains("| ≤ 50.0: met; ≤ 1.5 × with a tenth: met |"), "{}", judged(21.0));
+    let missed = "≤ 50.0: met; **≤ 1.5 × with a tenth: missed, 50 % of it**";
+    assert!(judged(10.0).contains(missed), "{}", judged(10.0));
+}
+
+#[test]
 fn a_push_is_held_against_the_slower_yardstick() {
     let push = |peer, value| sample("push", "HTTP, 1 client", peer, value, Unit::Speed);
     let samples = [push("haven", 300.0), push("sha256 alone", 350.0), push("disk alone", 900.0)];
