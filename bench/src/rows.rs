@@ -1,8 +1,12 @@
-//! Many rows in one statement.
+//! Many rows in few statements.
 
 use haven_db::{Row, Tx, Value};
 
 use crate::Result;
+
+/// Values of one statement. SQLite looks for the name of each parameter among all before it, so that a statement with ten
+/// times as many takes a hundred times as long.
+const VALUES: usize = 1_000;
 
 /// Inserts rows of so many columns: `head` up to `VALUES`, and what comes after the rows.
 pub(crate) async fn insert(
@@ -16,9 +20,10 @@ pub(crate) async fn insert(
         let marks: Vec<String> = (1..=columns).map(|at| format!("${}", n * columns + at)).collect();
         format!("({})", marks.join(", "))
     };
-    let rows: Vec<String> = (0..values.len() / columns).map(row).collect();
-    if rows.is_empty() {
-        return Ok(Vec::new());
+    let mut returned = Vec::new();
+    for some in values.chunks(VALUES / columns * columns) {
+        let rows: Vec<String> = (0..some.len() / columns).map(row).collect();
+        returned.extend(tx.query(&format!("{head} VALUES {} {tail}", rows.join(", ")), some).await?);
     }
-    Ok(tx.query(&format!("{head} VALUES {} {tail}", rows.join(", ")), &values).await?)
+    Ok(returned)
 }

@@ -51,7 +51,7 @@ impl Place {
 const REPOSITORIES: u64 = 1_000;
 /// As many artifacts share a layer.
 const SHARED: u64 = 100;
-/// Artifacts of one statement: eleven values for each must fit into what SQLite binds.
+/// Artifacts that are made at once.
 const ROWS: u64 = 1_000;
 /// Artifacts of one transaction. Digests fall on pages all over the database; few commits write each page few times.
 const COMMIT: u64 = 200_000;
