@@ -113,6 +113,7 @@ async fn fill_project(tx: &mut Tx, number: u64, labels: &[i64]) -> Result<()> {
         rows.extend([id.into(), name(at).into(), artifacts.into(), created.into(), created.into()]);
     }
     let repositories = ids(&insert(tx, sql::REPOSITORIES, sql::RETURNING_NAME, 5, rows).await?)?;
+    tx.execute(sql::INSERT_PARTS, params![id]).await?;
     let mut all = Vec::new();
     for at in 0..REPOSITORIES {
         let repository = *repositories.get(&name(at)).ok_or("a repository has no id")?;
@@ -223,8 +224,8 @@ mod tests {
             let db = fresh(engine).await.unwrap();
             fill(&db, 2).await.unwrap();
             let row = db.query_one(sql::COUNT, params![]).await.unwrap();
-            let counts: Vec<i64> = (0..8).map(|at| row.get(at).unwrap()).collect();
-            assert_eq!(counts, [2 + 1, 200, 2_000, 10_000, 2_000, 2_000, 2_000, 0]);
+            let counts: Vec<i64> = (0..9).map(|at| row.get(at).unwrap()).collect();
+            assert_eq!(counts, [2 + 1, 200, 2_000, 10_000, 2_000, 2_000, 2_000, 0, 2]);
         }
     }
 }

@@ -18,6 +18,13 @@ pub(super) const REPOSITORIES: &str =
     "INSERT INTO repository (project_id, name, artifact_count, created_at, updated_at)";
 pub(super) const RETURNING_NAME: &str = "RETURNING id, name";
 
+/// The parts of their names, of the repositories of a project.
+pub(super) const INSERT_PARTS: &str =
+    "WITH RECURSIVE place (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM place WHERE n < 255)
+    INSERT INTO repository_part (part, repository_id)
+    SELECT DISTINCT substr(r.name, n, 24), r.id FROM repository r JOIN place ON n <= length(r.name)
+    WHERE r.project_id = $1";
+
 pub(super) const MANIFESTS: &str = "INSERT INTO manifest (digest, content)";
 
 pub(super) const ARTIFACTS: &str =
@@ -51,4 +58,5 @@ pub(super) const ANALYZE: &str = "ANALYZE";
 pub(super) const COUNT: &str = "SELECT (SELECT COUNT(*) FROM project), (SELECT COUNT(*) FROM repository),
     (SELECT COUNT(*) FROM artifact), (SELECT COUNT(*) FROM tag), (SELECT COUNT(*) FROM artifact_label),
     (SELECT COUNT(*) FROM audit_log_ext), (SELECT c.lines FROM audit_count c WHERE c.project_id = -1),
-    (SELECT COUNT(*) FROM audit_log_ext a WHERE a.id > (SELECT m.counted_to FROM audit_mark m))";
+    (SELECT COUNT(*) FROM audit_log_ext a WHERE a.id > (SELECT m.counted_to FROM audit_mark m)),
+    (SELECT COUNT(*) FROM repository_part s WHERE s.part = 'service042')";

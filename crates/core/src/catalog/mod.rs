@@ -1,7 +1,7 @@
 //! The artifact model: repositories, artifacts, tags, and what hangs on what.
 //!
-//! Owns `repository`, `artifact`, `artifact_reference`, `artifact_blob`, `tag`, `accessory` and `manifest_addition`. Every
-//! write takes the repository's row first, so that writes to one repository come one after the other and in one order.
+//! Owns `repository`, `repository_part`, `artifact`, `artifact_reference`, `artifact_blob`, `tag`, `accessory` and
+//! `manifest_addition`. Every write takes the repository's row first, so that writes to one repository come one after the other and in one order.
 
 mod additions;
 mod artifacts;
@@ -13,6 +13,7 @@ mod expected;
 mod fill;
 mod icons;
 mod list;
+mod parts;
 mod process;
 mod pulls;
 mod push;
@@ -38,6 +39,7 @@ pub use tags::{Tag, create_tag, delete_tag, list_tags};
 pub(crate) use artifacts::find as find_artifact;
 pub(crate) use delete::{artifact_by_digest, remove_artifact, remove_tag};
 pub(crate) use expected::{Expected, total_size};
+pub(crate) use parts::may_have as repositories_that_may_have;
 pub(crate) use process::classify;
 pub(crate) use pulls::{Pull, note_pull};
 pub(crate) use push::{

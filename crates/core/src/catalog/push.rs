@@ -2,7 +2,7 @@
 
 use super::class::Class;
 use super::expected::{to_i64, total_size};
-use super::sql;
+use super::{parts, sql};
 use crate::{App, Code, Error, Result};
 use haven_db::list::{batches, in_list};
 use haven_db::{Kind, Timestamp, Tx, Value, params};
@@ -33,7 +33,13 @@ pub(crate) async fn open_repository(
     name: &RepositoryName,
     now: Timestamp,
 ) -> Result<i64> {
-    Ok(tx.query_one(sql::OPEN_REPOSITORY, params![project, name.as_str(), now]).await?.get(0)?)
+    let row = tx.query_one(sql::OPEN_REPOSITORY, params![project, name.as_str(), now]).await?;
+    let (id, created_at): (i64, Timestamp) = (row.get(0)?, row.get(1)?);
+    // One that was made at this very moment by another transaction has them already, which does no harm.
+    if created_at == now {
+        parts::put(tx, id).await?;
+    }
+    Ok(id)
 }
 
 /// The repository's id, with its row held until the transaction ends; none if there is no such repository.

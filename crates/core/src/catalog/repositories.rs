@@ -1,7 +1,7 @@
 //! Repositories over REST.
 
-use super::sql;
 use super::told::{self, Place};
+use super::{parts, sql};
 use crate::access::{
     Caller, Grant, Viewer,
     permissions::{DeleteRepository, ListRepositories, ReadRepository, UpdateRepository},
@@ -158,6 +158,7 @@ pub async fn delete_repository(
     let locked = super::lock_repository(&mut tx, grant.project.id, name, now).await?;
     let id = locked.ok_or_else(|| unknown(name))?;
     let mut freed = BTreeSet::new();
+    parts::remove(&mut tx, id).await?;
     for statement in sql::DELETE_REPOSITORY {
         for row in tx.query(statement, params![id]).await? {
             freed.insert(row.get(0)?);

@@ -6,7 +6,8 @@ use haven_db::{Row, Timestamp};
 use serde_json::Value;
 
 pub(super) const OPEN_REPOSITORY: &str = "INSERT INTO repository (project_id, name, created_at, updated_at)
-    VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO UPDATE SET updated_at = excluded.updated_at RETURNING id";
+    VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO UPDATE SET updated_at = excluded.updated_at
+    RETURNING id, created_at";
 
 pub(super) const LOCK_REPOSITORY: &str =
     "UPDATE repository SET updated_at = $3 WHERE project_id = $1 AND name = $2 RETURNING id";

@@ -7,7 +7,7 @@ mod sql;
 use crate::access::{Caller, Viewer, permissions::ListRepositories};
 use crate::members::only_of;
 use crate::projects::{self, Detail};
-use crate::{App, Result};
+use crate::{App, Result, catalog};
 use haven_db::Value;
 use haven_db::list::{Page, Select};
 
@@ -48,15 +48,22 @@ pub async fn search(app: &App, caller: &Caller, text: &str) -> Result<Found> {
         None => Vec::new(),
     };
     let repositories = match repository_pattern(text) {
-        Some(like) => repositories(app, caller, like).await?,
+        Some(like) => repositories(app, caller, text, like).await?,
         None => Vec::new(),
     };
     Ok(Found { projects, repositories })
 }
 
-async fn repositories(app: &App, caller: &Caller, like: String) -> Result<Vec<Repository>> {
+async fn repositories(app: &App, caller: &Caller, text: &str, like: String) -> Result<Vec<Repository>> {
     let select = Select::new(sql::COLUMNS, sql::FROM).filter(sql::NAME_LIKE, like);
     let values = |ids: &[i64]| ids.iter().map(|id| Value::from(*id)).collect();
+    // What many names contain is soon found by walking through them in order; what few contain, only by their parts.
+    let few = catalog::repositories_that_may_have(app, &text.to_ascii_lowercase(), MOST).await?;
+    let select = match few {
+        Some(ids) if ids.is_empty() => return Ok(Vec::new()),
+        Some(ids) => select.filter_in("r.id", values(&ids)),
+        None => select,
+    };
     let select = match caller.viewer_of::<ListRepositories>() {
         Viewer::Person(person, within) => {
             let seen = if person.sysadmin { select } else { only_of(select, sql::PUBLIC_OR_MINE, person) };

@@ -12,6 +12,7 @@ on_both![
     an_edited_step_is_refused,
     a_failing_step_leaves_nothing,
     the_real_ones_apply,
+    names_that_were_there_have_parts,
 ];
 
 const FIRST: &str = "CREATE TABLE a (id {{id}}, y {{bytes}} NOT NULL); INSERT INTO a (y) VALUES ('');";
@@ -78,6 +79,23 @@ async fn the_real_ones_apply(db: TestDb) {
     assert_eq!(usize::try_from(rows(&db, "schema_migration").await).unwrap(), MIGRATIONS.len());
     let fresh = crate::testing::fresh(db.engine()).await.unwrap();
     fresh.migrate().await.unwrap();
+}
+
+async fn names_that_were_there_have_parts(db: TestDb) {
+    run(&db, &MIGRATIONS[..9]).await.unwrap();
+    let insert = "INSERT INTO repository (project_id, name, created_at, updated_at) VALUES (1, $1, 1, 1)";
+    for name in ["library/aaa", &format!("library/{}", "x".repeat(247))] {
+        db.execute(insert, params![name]).await.unwrap();
+    }
+    run(&db, MIGRATIONS).await.unwrap();
+    let parts = "SELECT part FROM repository_part WHERE repository_id = $1 ORDER BY part";
+    let rows = db.query(parts, params![1]).await.unwrap();
+    let found: Vec<String> = rows.iter().map(|row| row.get(0).unwrap()).collect();
+    let expected =
+        ["/aaa", "a", "aa", "aaa", "ary/aaa", "brary/aaa", "ibrary/aaa", "library/aaa", "rary/aaa"];
+    assert_eq!(found, [&expected[..], &["ry/aaa", "y/aaa"]].concat());
+    // Of the long one: a part for each of the first letters, and each run of x that is not cut off.
+    assert_eq!(db.query(parts, params![2]).await.unwrap().len(), 8 + 24);
 }
 
 /// Numbers count up from one, and every file in the folder is listed.

@@ -121,11 +121,47 @@ async fn what_is_found_is_bounded() {
             INSERT INTO repository (project_id, name, created_at, updated_at)
             SELECT 1, 'library/app' || CAST(10000 + i AS TEXT), 1, 1 FROM n";
         app.db().execute(many, &[]).await.unwrap();
+        let parts = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 24)
+            INSERT INTO repository_part (part, repository_id)
+            SELECT DISTINCT substr(r.name, i, 24), r.id FROM repository r JOIN n ON i <= length(r.name)";
+        app.db().execute(parts, &[]).await.unwrap();
+        let few = app.anonymous().get(&format!("{API}/search?q=app1100")).await.json();
+        assert_eq!(few["repository"].as_array().unwrap().len(), 10);
         let found = app.anonymous().get(&format!("{API}/search?q=app")).await.json();
         let repositories = found["repository"].as_array().unwrap();
         assert_eq!(repositories.len(), 1000);
         assert_eq!(repositories[0]["repository_name"], "library/app10001");
         assert_eq!(repositories[999]["repository_name"], "library/app11000");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_deleted_leaves_nothing_to_find() {
+    on_each_engine(async |app| {
+        furnish(&app).await;
+        let long = format!("team/{}/{}", "tool".repeat(10), "x".repeat(200));
+        assert_eq!(app.admin().push(&long, "v1", &image("long")).await.status, 201);
+        let parts = async |of: &str| {
+            let count = "SELECT COUNT(*) FROM repository_part s JOIN repository r ON r.id = s.repository_id
+                WHERE r.name = $1";
+            app.db().query_one(count, params![of]).await.unwrap().get::<i64>(0).unwrap()
+        };
+        assert_eq!(parts("team/tools/ci").await, 13);
+        // Longer than what is kept of it; and two texts that only begin alike.
+        let middle = format!("{}/{}", "tool".repeat(8), "x".repeat(150));
+        assert_eq!(found(&app.admin(), &middle).await, format!(" | {long}"));
+        assert_eq!(found(&app.admin(), &format!("{}y", "tool".repeat(8))).await, " | ");
+        let all = async |of: &str| app.db().query_one(of, &[]).await.unwrap().get::<i64>(0).unwrap();
+        for (project, name) in [("team", "tools%252Fci"), ("team", "web"), ("open", "web"), ("other", "web")]
+        {
+            let path = format!("{API}/projects/{project}/repositories/{name}");
+            assert_eq!(app.admin().delete(&path).await.status, 200);
+        }
+        assert_eq!(found(&app.admin(), "web").await, " | ");
+        assert_eq!(all("SELECT COUNT(*) FROM repository_part").await, parts(&long).await);
+        assert_eq!(app.admin().push("team/web", "v1", &image("again")).await.status, 201);
+        assert_eq!(found(&app.admin(), "web").await, " | team/web");
     })
     .await;
 }
