@@ -30,7 +30,11 @@ pub async fn catalogue(app: &App, caller: &Caller) -> Result<Catalogue> {
     if caller.is_sysadmin() {
         return Ok(Catalogue::Whole);
     }
-    if let Caller::Person(person) = caller
+    let person = match caller {
+        Caller::Limited(limited) if !limited.limits.cover_reading() => None,
+        _ => caller.person(),
+    };
+    if let Some(person) = person
         && members::administers_any(app, person).await?
     {
         return Ok(Catalogue::Project);

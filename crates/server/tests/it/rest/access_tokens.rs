@@ -403,3 +403,25 @@ async fn a_project_of_the_same_name_is_another_one() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_a_token_makes_is_its_owners() {
+    on_each_engine(async |app| {
+        app.project("team", false).await;
+        let ann = app.member("team", "ann", Role::ProjectAdmin).await;
+        for (scope, project, expected) in [
+            ("pull", None, (403, 403)),
+            ("read", None, (403, 200)),
+            ("api", Some(&["team"][..]), (403, 200)),
+            ("api", None, (201, 200)),
+        ] {
+            let token = client(&app, &ann, &[scope], project).await;
+            let made = token.post(&format!("{API}/projects"), &json!({ "project_name": "made" })).await;
+            let catalogue = token.get(&format!("{API}/permissions")).await;
+            assert_eq!((made.status, catalogue.status), expected, "{scope} {project:?}");
+        }
+        assert_eq!(ann.get(&format!("{API}/projects/made")).await.json()["owner_name"], "ann");
+        assert_eq!(ann.get(&format!("{API}/projects/made/members")).await.json()[0]["entity_name"], "ann");
+    })
+    .await;
+}
