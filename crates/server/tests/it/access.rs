@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 pub(crate) mod matrix;
-mod operations;
+pub(crate) mod operations;
 mod scene;
 
 use crate::on_each_engine;

@@ -14,6 +14,7 @@ mod processes;
 mod pulls;
 mod push_and_pull;
 mod quotas;
+mod random;
 mod redirects;
 mod replicas;
 mod rest;
