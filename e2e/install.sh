@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the black-box suite needs: Debian packages, and clients written in Go that Debian does not carry.
+# Installs what the black-box suite needs: Debian packages, clients written in Go that Debian does not carry, and
+# Schemathesis.
 #
 # Idempotent and quiet: says a line only for what it installs. Go tools are built through the Go module proxy into
 # $HAVEN_E2E_CACHE (default ${XDG_CACHE_HOME:-$HOME/.cache}/haven-e2e/bin); a tool is built again only when its
@@ -39,6 +40,8 @@ helm        helm.sh/helm/v3/cmd/helm                               helm.sh/helm/
 cosign      github.com/sigstore/cosign/v2/cmd/cosign               github.com/sigstore/cosign/v2                v2.6.5
 conformance github.com/opencontainers/distribution-spec/conformance github.com/opencontainers/distribution-spec/conformance v0.0.0-20260716174315-967efdc079b9
 '
+
+SCHEMATHESIS_VERSION=4.32.5
 
 sudo_if_needed() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
@@ -142,5 +145,20 @@ install_tools() {
   [ -z "$failed" ] || echo "install: missing:$failed (log: $LOG)" >&2
 }
 
+# A Python program, in an environment of its own. Debian does not carry it, and the machine's Python stays as it is.
+install_schemathesis() {
+  local home=$CACHE/schemathesis-$SCHEMATHESIS_VERSION
+  [ -x "$home/bin/schemathesis" ] && [ -e "$CACHE/schemathesis" ] && return 0
+  rm -rf "$home"
+  if ! { python3 -m venv "$home" && nice -n 10 "$home/bin/pip" install -q "schemathesis==$SCHEMATHESIS_VERSION"; } >>"$LOG" 2>&1; then
+    rm -rf "$home"
+    echo "install: schemathesis $SCHEMATHESIS_VERSION cannot be installed, its case is skipped (log: $LOG)" >&2
+    return 0
+  fi
+  ln -sfn "$home/bin/schemathesis" "$CACHE/schemathesis"
+  echo "install: schemathesis $SCHEMATHESIS_VERSION"
+}
+
 install_packages
 install_tools
+install_schemathesis

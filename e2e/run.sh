@@ -14,7 +14,7 @@
 set -uo pipefail
 
 E2E=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-ALL='protocol transfer people terraform conformance docker podman skopeo buildah ctr crane oras helm cosign disk database'
+ALL='protocol transfer people terraform schemathesis conformance docker podman skopeo buildah ctr crane oras helm cosign disk database'
 [ "${HAVEN_E2E_REPLICAS:-1}" = 1 ] || ALL+=' failover'
 : "${HAVEN_BIN:=$E2E/../target/release/haven}" "${HAVEN_E2E_LIMIT:=180}"
 : "${HAVEN_E2E_CACHE:=${XDG_CACHE_HOME:-$HOME/.cache}/haven-e2e/bin}"
@@ -77,7 +77,7 @@ run_case() {
     124 | 137) echo "not $name: ends within $HAVEN_E2E_LIMIT s" >>"$HAVEN_E2E_RESULTS" ;;
     *) echo "not $name: ends in good order (status $status)" >>"$HAVEN_E2E_RESULTS" ;;
   esac
-  printf '%-12s %4d passed, %d failed, %d skipped (%d s)\n' "$name" "$(count ok "$name:")" "$(count not "$name:")" \
+  printf '%-13s %4d passed, %d failed, %d skipped (%d s)\n' "$name" "$(count ok "$name:")" "$(count not "$name:")" \
     "$(count skip "$name:")" $((SECONDS - started))
   if [ "$(count not "$name:")" != 0 ]; then
     echo "---- $name: log"
