@@ -134,7 +134,7 @@ roles expect_http 'not for others' 401 GET "/v2/secret/app/blobs/$secret" "${dev
 expect_http 'nor through their own project' 404 GET "/v2/$app/blobs/$secret" "${dev[@]}"
 expect_http 'nor with HEAD' 404 HEAD "/v2/$app/blobs/$secret" "${dev[@]}"
 uploads=/v2/$app/blobs/uploads/
-roles expect_http 'nor by a mount' 401 POST "$uploads?mount=$secret&from=secret/app" "${dev[@]}"
+roles expect_http 'nor by a mount, which opens an upload instead' 202 POST "$uploads?mount=$secret&from=secret/app" "${dev[@]}"
 roles expect_http 'nor by a mount from anywhere' 202 POST "$uploads?mount=$secret" "${dev[@]}"
 manifest_of "$WORK/secret" >"$WORK/manifest"
 put_manifest "$app" steal "$WORK/manifest" "${dev[@]}"

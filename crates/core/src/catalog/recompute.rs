@@ -1,11 +1,11 @@
 //! What follows from other rows, computed again for a whole repository: for when it is found wrong.
 
-use super::sql;
+use super::{parts, sql};
 use crate::Result;
 use haven_db::{Db, params};
 
-/// Brings up to date which subject each accessory hangs on, which artifacts are listed, and how many those are. Holds the
-/// repository's row like every write to it.
+/// Brings up to date which subject each accessory hangs on, which artifacts are listed, how many those are, and by which parts of
+/// its name a search finds the repository. Holds the repository's row like every write to it.
 ///
 /// # Errors
 /// When the database fails.
@@ -14,5 +14,6 @@ pub(crate) async fn recompute(db: &Db, repository: i64) -> Result<()> {
     for statement in sql::RECOMPUTE {
         tx.execute(statement, params![repository]).await?;
     }
+    parts::put(&mut tx, repository).await?;
     Ok(tx.commit().await?)
 }

@@ -89,7 +89,8 @@ const QUESTIONS: [Question; 17] = [
 ];
 
 /// These come last: what was mended before changes them.
-const TOTALS: [Question; 2] = [stale("artifact", sql::LISTED), stale("repository", sql::COUNT)];
+const TOTALS: [Question; 3] =
+    [stale("artifact", sql::LISTED), stale("repository", sql::COUNT), stale("repository", sql::PART)];
 
 pub(super) async fn check(check: &mut Check<'_, '_>) -> Result<()> {
     ask(check, &QUESTIONS, 0).await?;

@@ -169,3 +169,8 @@ pub(super) const COUNT: &str =
     "SELECT r.id, '', 'the repository ' || r.name || ' counts ' || CAST(r.artifact_count AS TEXT) || ' artifacts'
     FROM repository r WHERE r.artifact_count <> (SELECT COUNT(*) FROM artifact a
         WHERE a.repository_id = r.id AND a.listed) LIMIT $1";
+
+pub(super) const PART: &str =
+    "SELECT r.id, '', 'the search does not find the repository ' || r.name FROM repository r
+    WHERE NOT EXISTS (SELECT 1 FROM repository_part x
+        WHERE x.part = substr(r.name, 1, 24) AND x.repository_id = r.id) LIMIT $1";

@@ -1,7 +1,7 @@
 //! Changes of accounts: profile, password, rank.
 
 use super::rules::{self, Profile};
-use super::{Credentials, check_rule, login, password, sql};
+use super::{ADMIN, Credentials, check_rule, login, password, sql};
 use crate::access::permissions::{Administer, UpdateUser};
 use crate::access::{Caller, SystemGrant, require_login, require_person, require_system};
 use crate::audit::{self, Act, Entry};
@@ -126,8 +126,11 @@ pub async fn reset_password(
 /// Makes somebody an administrator of the installation, or no longer; it counts with their next request.
 ///
 /// # Errors
-/// `NotFound`.
+/// `Forbidden` for the first administrator, who stays one, `NotFound`.
 pub async fn set_sysadmin(app: &App, grant: &SystemGrant<Administer>, id: i64, sysadmin: bool) -> Result<()> {
+    if id == ADMIN && !sysadmin {
+        return Err(Error::new(Code::Forbidden, "the first administrator stays an administrator"));
+    }
     let mut tx = app.db.begin().await?;
     let name = hold(&mut tx, id).await?;
     tx.execute(sql::SET_SYSADMIN, params![id, sysadmin, app.clock.now()]).await?;

@@ -1,15 +1,12 @@
 //! Accounts that go.
 
 use super::change::{hold, unknown};
-use super::sql;
+use super::{ADMIN, sql};
 use crate::access::{Caller, SystemGrant, permissions::DeleteUser, require_system};
 use crate::audit::{self, Act, Entry};
 use crate::members::{self, Entity};
 use crate::{App, Code, Error, Result, access_tokens, groups, sessions};
 use haven_db::params;
-
-/// The administrator that the schema brings.
-const ADMIN: i64 = 1;
 
 /// Deletes somebody else's account; name and e-mail are free again at once.
 ///

@@ -27,6 +27,9 @@ use crate::access::{Caller, Person, require_known};
 use crate::{App, Code, Error, Result};
 use haven_db::{Timestamp, Tx, params};
 
+/// The administrator that the schema brings, who cannot go and stays one: there is always somebody to log in as.
+const ADMIN: i64 = 1;
+
 /// A user account as `GET /users/current` shows it.
 #[derive(Clone, Debug)]
 pub struct User {

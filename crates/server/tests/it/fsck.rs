@@ -278,7 +278,8 @@ async fn something_unreadable_is_told_and_left() {
 }
 
 /// Damage by hand, how it is called, and whether a repair helps.
-const DAMAGE: [(&str, &str, Fault, bool); 18] = [
+const DAMAGE: [(&str, &str, Fault, bool); 19] = [
+    ("DELETE FROM repository_part WHERE part = 'library/multi'", "repository ", Fault::StaleRow, true),
     (
         "UPDATE repository SET artifact_count = 7 WHERE name = 'library/multi'",
         "repository ",

@@ -143,7 +143,11 @@ async fn a_limit_is_as_large_as_storage_may_be() {
     on_each_engine(async |app| {
         for (name, bytes) in [("large", 5_i64 << 30), ("largest", 1 << 50)] {
             limited(&app, name, bytes).await;
-            assert_eq!(app.admin().push_blob(&format!("{name}/web"), &[1; 4096]).await.status, 201, "{bytes}");
+            assert_eq!(
+                app.admin().push_blob(&format!("{name}/web"), &[1; 4096]).await.status,
+                201,
+                "{bytes}"
+            );
             assert_eq!(used(&app, name).await, 4096);
         }
         is_exact(&app).await;

@@ -326,6 +326,9 @@ async fn a_new_rank_counts_with_the_next_request() {
         assert_eq!(ann.get(&format!("{USERS}/current")).await.json()["sysadmin_flag"], true);
         assert_eq!(ann.put(&path, &json!({ "sysadmin_flag": false })).await.status, 200, "also of oneself");
         assert_eq!(ann.get(USERS).await.status, 403);
+        let last = app.admin().put(&format!("{USERS}/1/sysadmin"), &json!({ "sysadmin_flag": false })).await;
+        assert_eq!((last.status, last.code().as_str()), (403, "FORBIDDEN"), "somebody must stay");
+        assert_eq!(app.admin().get(USERS).await.status, 200);
         let missing = app.admin().put(&format!("{USERS}/999/sysadmin"), &json!({})).await;
         assert_eq!(refusal(&missing), told(404, "NOT_FOUND", "user 999 not found"));
     })
