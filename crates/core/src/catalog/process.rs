@@ -5,7 +5,7 @@ use super::{icons, sql};
 use crate::registry::read_whole;
 use crate::{App, Code, Result};
 use haven_db::params;
-use haven_oci::{Digest, Manifest, RepositoryName};
+use haven_oci::{Descriptor, Digest, Manifest, RepositoryName};
 use std::collections::HashMap;
 
 /// Larger configs are kept, but not shown.
@@ -46,9 +46,11 @@ async fn config_of_part(app: &App, repository: &RepositoryName, part: &Digest) -
     let Some(row) = row else { return Ok(None) };
     let (media_type, content): (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
     let config = Manifest::parse(&media_type, &content).ok().and_then(|manifest| manifest.config);
-    let Some(config) = config.filter(|config| config.size <= MAX_CONFIG) else { return Ok(None) };
+    // What is to be had elsewhere may be nobody's here, or somebody else's: its digest alone must open nothing.
+    let shown = |config: &Descriptor| config.urls.is_empty() && config.size <= MAX_CONFIG;
+    let Some(config) = config.filter(shown) else { return Ok(None) };
     match read_whole(app, &config.digest, config.size).await {
-        // What is to be had elsewhere only, or was lost, tells nothing.
+        // What was lost tells nothing.
         Err(error) if error.code == Code::BlobUnknown => Ok(None),
         read => read.map(Some),
     }

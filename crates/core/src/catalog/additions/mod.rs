@@ -168,9 +168,12 @@ async fn build_from(app: &App, name: AdditionName, manifest: &Manifest, blob: &D
     }
 }
 
-/// The only layer of a manifest, as it is.
+/// The only layer of a manifest, as it is. One that is to be had elsewhere may be nobody's here, or somebody else's.
 async fn stream(app: &App, manifest: &Manifest, name: AdditionName) -> Result<Content> {
     let [layer] = manifest.layers.as_slice() else { return Err(Problem::Missing.error(name)) };
+    if !layer.urls.is_empty() {
+        return Err(Problem::Missing.error(name));
+    }
     let stream = app.blobs.read(&layer.digest, layer.size, 0..layer.size).await?;
     Ok(Content::Stream(stream, layer.size))
 }

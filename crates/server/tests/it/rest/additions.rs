@@ -158,6 +158,25 @@ async fn a_bill_of_materials_is_its_layer() {
     .await;
 }
 
+/// A layer that is to be had elsewhere needs not be the project's, so its digest may name anybody's blob.
+#[tokio::test]
+async fn a_foreign_layer_opens_nobody_elses_blob() {
+    on_each_engine(async |app| {
+        app.project("secret", false).await;
+        let private = r#"{"spdxVersion":"SPDX-2.3","name":"secret"}"#;
+        assert_eq!(app.admin().push_blob("secret/web", private.as_bytes()).await.status, 201);
+        let sbom = image("web").sbom(private);
+        let mut manifest: Value = serde_json::from_slice(&sbom.manifest).unwrap();
+        manifest["layers"][0]["urls"] = json!(["https://elsewhere.test/sbom"]);
+        let manifest = manifest.to_string().into_bytes();
+        let foreign = Image { manifest, blobs: vec![b"{}".to_vec()], ..sbom };
+        push(&app, &foreign.digest(), &foreign).await;
+        let answer = addition(&app, &foreign.digest(), "sbom").await;
+        assert_eq!(refusal(&answer), told(404, "NOT_FOUND", "the artifact has no sbom"));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn without_a_scanner_there_are_no_reports() {
     on_each_engine(async |app| {

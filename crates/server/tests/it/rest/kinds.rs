@@ -68,6 +68,30 @@ async fn a_bundle_is_told_by_the_config_among_its_parts() {
     .await;
 }
 
+/// A config that is to be had elsewhere needs not be the project's, so its digest may name anybody's blob.
+#[tokio::test]
+async fn a_bundle_tells_nothing_of_a_config_that_is_elsewhere() {
+    on_each_engine(async |app| {
+        app.project("secret", false).await;
+        let [config, invocation, _] = cnab(&json!({ "name": "secret" }));
+        assert_eq!(app.admin().push_blob("secret/web", &config.blobs[0]).await.status, 201);
+        let mut manifest: Value = serde_json::from_slice(&config.manifest).unwrap();
+        manifest["config"]["urls"] = json!(["https://elsewhere.test/config"]);
+        let manifest = manifest.to_string().into_bytes();
+        let foreign = Image { manifest, blobs: config.blobs[1..].to_vec(), ..config };
+        push(&app, &foreign.digest(), &foreign).await;
+        push(&app, &invocation.digest(), &invocation).await;
+        let mut part = foreign.descriptor();
+        part["annotations"] = json!({ "io.cnab.manifest.type": "config" });
+        let kind = json!({ "org.opencontainers.artifactType": "application/vnd.cnab.manifest.v1" });
+        let index = Image::index_of(vec![part, invocation.descriptor()], json!({ "annotations": kind }));
+        push(&app, "0.1", &index).await;
+        let shown = shown(&app, "0.1").await;
+        assert_eq!((&shown["type"], shown.get("extra_attrs")), (&json!("CNAB"), None));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_module_is_told_by_its_layer_or_its_annotations() {
     on_each_engine(async |app| {
