@@ -10,6 +10,9 @@ use haven_db::{Timestamp, Tx, Value};
 const NOBODY: &str = "anonymous";
 /// Letters of a name that are kept.
 const MOST_NAME: usize = 255;
+/// Letters of a thing's name that are kept: more than any name here has. Whoever is refused may have sent any text, and a
+/// line must fit into a datagram.
+const MOST_RESOURCE: usize = 1_024;
 /// Rows of one statement.
 const ROWS: usize = 32;
 
@@ -31,11 +34,11 @@ impl Entry {
     /// Somebody did something to a thing; an empty name is nobody's.
     pub fn new(act: Act, username: &str, resource: impl Into<String>) -> Self {
         let (operation, resource_type) = act.parts();
-        let resource = resource.into();
+        let resource = beginning(resource.into(), MOST_RESOURCE);
         let username = if username.is_empty() { NOBODY } else { username };
         Self {
             act,
-            username: username.chars().take(MOST_NAME).collect(),
+            username: beginning(username.into(), MOST_NAME),
             description: format!("{operation} {resource_type}: {resource}"),
             resource,
             project_id: NO_PROJECT,
@@ -62,6 +65,14 @@ impl Entry {
     pub fn refused(self) -> Self {
         Self { succeeded: false, ..self }
     }
+}
+
+/// So many letters of a text.
+fn beginning(mut text: String, letters: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(letters) {
+        text.truncate(end);
+    }
+    text
 }
 
 /// Writes a line in the transaction of what it tells.

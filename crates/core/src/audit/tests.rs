@@ -263,6 +263,20 @@ async fn datagrams_are_one_message_each() {
     }
 }
 
+/// Whoever fails to log in chooses the name that is recorded; a datagram that is too long would stop all lines behind it.
+#[tokio::test]
+async fn a_name_of_any_length_fits_into_a_datagram() {
+    for place in places().await {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        endpoint(&place, &format!("udp://{}", socket.local_addr().unwrap()), false).await;
+        let long = "\u{10348}".repeat(16 << 10);
+        tell(&place, Entry::new(Act::LoginUser, &long, long.as_str()).refused()).await;
+        assert_eq!(forward(&place.app).await.unwrap(), 1);
+        let kept = place.number("SELECT LENGTH(resource) FROM audit_log_ext WHERE NOT succeeded").await;
+        assert_eq!(kept, 1_024);
+    }
+}
+
 #[tokio::test]
 async fn one_replica_sends_and_too_many_lines_do_not_wait() {
     for place in places().await {
