@@ -20,9 +20,9 @@ pub(super) const DIGEST: &str = "SELECT digest FROM artifact WHERE id = $1";
 pub(super) const TAG_NAMES: &str =
     "SELECT name FROM tag WHERE artifact_id = $1 ORDER BY pushed_at DESC, id DESC";
 
-/// In the order of ids, as everybody who holds several at once.
+/// In the order of names, as everybody who holds several at once: a copy may make one of them, which has no id before.
 pub(super) const HOLD_REPOSITORIES: &str =
-    "SELECT id FROM repository WHERE id IN ({list}) ORDER BY id FOR UPDATE";
+    "SELECT id FROM repository WHERE id IN ({list}) ORDER BY name FOR UPDATE";
 
 /// Pairs of an id and a number, under the names that both engines give them: `column1` and `column2`.
 fn pairs(count: usize) -> String {

@@ -50,6 +50,15 @@ async fn times(app: &TestApp, reference: &str) -> (String, Vec<String>) {
     (text(&artifact), tags.unwrap_or_default())
 }
 
+/// Until a transaction in PostgreSQL waits for another one.
+async fn until_somebody_waits(app: &TestApp) {
+    let waiting = "SELECT COUNT(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while app.db().query_one(waiting, &[]).await.unwrap().get::<i64>(0).unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 async fn flush(app: &Arc<App>) -> i64 {
     flush_pulls(app).await.unwrap()
 }
@@ -170,6 +179,31 @@ async fn settings_say_what_is_kept_of_pulls() {
             assert_eq!(pulled.header("x-total-count"), lines.to_string(), "{setting}");
             app.db().execute("DELETE FROM setting", &[]).await.unwrap();
         }
+    })
+    .await;
+}
+
+/// A copy holds two repositories, in the order of their names.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pulls_and_a_copy_do_not_wait_for_each_other() {
+    on_each_engine(async |app| {
+        if app.db().engine() == Engine::Sqlite {
+            return;
+        }
+        let admin = app.admin();
+        for name in ["library/b", "library/a"] {
+            assert_eq!(admin.push(name, "v1", &image("one")).await.status, 201);
+            assert_eq!(admin.get(&format!("/v2/{name}/manifests/v1")).await.status, 200);
+        }
+        let hold = |name: &str| format!("UPDATE repository SET pull_count = 0 WHERE name = 'library/{name}'");
+        let mut copying = app.db().begin().await.unwrap();
+        copying.execute(&hold("a"), &[]).await.unwrap();
+        let flushed = app.app.clone();
+        let flushing = tokio::spawn(async move { flush_pulls(&flushed).await.unwrap() });
+        until_somebody_waits(&app).await;
+        copying.execute(&hold("b"), &[]).await.unwrap();
+        copying.commit().await.unwrap();
+        assert_eq!(flushing.await.unwrap(), 2);
     })
     .await;
 }
