@@ -5,9 +5,10 @@
 
 mod sql;
 
-use super::delete::ids_in;
+use super::delete::{artifact_by_digest, ids_in};
 use super::push::relist_all;
 use super::sql as rows;
+use super::told::{self, Place};
 use crate::access::{
     Grant,
     permissions::{CreateArtifact, ReadArtifact},
@@ -15,7 +16,7 @@ use crate::access::{
 use crate::{App, Code, Error, Result, quota, registry};
 use haven_db::list::{batches, in_list};
 use haven_db::{Timestamp, Tx, Value, params};
-use haven_oci::{Reference, RepositoryName};
+use haven_oci::{Digest, Reference, RepositoryName};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
@@ -79,6 +80,7 @@ pub async fn copy(
     let found = tx.query_opt(statement, params![out_of.ok_or_else(unknown)?, text]).await?;
     let found = found.ok_or_else(unknown)?;
     let (id, digest, accessory): (i64, String, bool) = (found.get(0)?, found.get(1)?, found.get(2)?);
+    let digest: Digest = digest.parse()?;
     if accessory {
         let message =
             format!("{}@{digest} is an accessory, and is copied with its subject", source.repository);
@@ -90,6 +92,13 @@ pub async fn copy(
     let mut touched = bring(&mut tx, into, &luggage.all, now).await?;
     touched.extend(bring_tags(&mut tx, into, &luggage.tagged, now).await?);
     relist_all(&mut tx, into, &touched, now).await?;
+    let brought = artifact_by_digest(&mut tx, into, &digest).await?.ok_or_else(unknown)?;
+    let tag = match &source.reference {
+        Reference::Tag(tag) => Some(tag),
+        Reference::Digest(_) => None,
+    };
+    let place = Place::new(to, destination, into, now);
+    told::pushed(app, &mut tx, &place, (brought, &digest), tag).await?;
     quota::charge(&mut tx, limits, to.project.id, added).await?;
     Ok(tx.commit().await?)
 }
@@ -187,7 +196,6 @@ async fn each(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use haven_oci::Digest;
     use proptest::prelude::*;
 
     #[test]

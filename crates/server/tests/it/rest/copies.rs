@@ -58,6 +58,9 @@ async fn a_copy_is_the_same_artifact_with_all_its_tags() {
         assert_eq!(shown["push_time"], "2023-11-14T22:16:20.000Z", "it is new here");
         assert_eq!(shown.get("labels"), Some(&Value::Null), "labels stay behind");
         assert_eq!(tags(&app, "team/a/b").await, json!(["latest", "v1"]));
+        let told = app.admin().get(&format!("{API}/auditlog-exts?page_size=1")).await.json();
+        let told = ["username", "operation", "resource_type", "resource"].map(|name| told[0][name].clone());
+        assert_eq!(json!(told), json!(["admin", "create", "artifact", "team/a/b:v1"]));
         let pulled = app.admin().get("/v2/team/a/b/manifests/latest").await;
         assert_eq!(pulled.body, web.manifest);
         for blob in &web.blobs {
