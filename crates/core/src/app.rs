@@ -1,5 +1,6 @@
 //! The application's one value: what every operation is handed instead of globals.
 
+use crate::access_tokens::Noting;
 use crate::identity::Passwords;
 use crate::registry::ManifestCache;
 use crate::settings::{Configured, Settings};
@@ -46,6 +47,7 @@ pub struct App {
     pub(crate) events: Wake,
     pub(crate) forwarding: audit::Forwarding,
     pub(crate) pulls: catalog::Pulls,
+    pub(crate) noting: Noting,
     pub(crate) storage_name: &'static str,
     pub(crate) vault: Vault,
     secret_key: [u8; 32],
@@ -70,6 +72,7 @@ impl App {
             events: Wake::default(),
             forwarding: audit::Forwarding::default(),
             pulls: catalog::Pulls::default(),
+            noting: Noting::default(),
             storage_name: options.storage_name,
             vault: Vault::new(&options.secret_key),
             secret_key: options.secret_key,

@@ -16,11 +16,14 @@ use crate::{App, Error, Result, identity};
 use haven_db::list::{Page, Select};
 use haven_db::{Row, Timestamp, Tx, params};
 use secret::Secret;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How often its use is written down at most.
 const STEP: Duration = Duration::from_secs(5 * 60);
+/// For so long somebody waits for that at most.
+const PATIENCE: Duration = Duration::from_millis(100);
 /// For so long an expired token is still shown, so that its owner sees why something failed.
 const SHOWN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
@@ -84,13 +87,33 @@ fn limited(row: &Row) -> Result<Limited> {
     Ok(Limited { person: identity::sql::person(row, 0)?, limits })
 }
 
-/// Writes down that a token is used, unless that was done lately. A clock that was turned back is believed.
+/// Which tokens this process is writing down the use of.
+#[derive(Clone, Default)]
+pub(crate) struct Noting(Arc<Mutex<HashSet<i64>>>);
+
+impl Noting {
+    fn ids(&self) -> MutexGuard<'_, HashSet<i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes down that a token is used, unless that was done lately. A clock that was turned back is believed. Who comes with
+/// the token waits for no writer, and does not fail with one: it may be for a pull.
 async fn note_use(app: &App, row: &Row, now: Timestamp) -> Result<()> {
     let (id, before): (i64, Timestamp) = (row.get(5)?, row.get(11)?);
-    if before <= now && now.since(before) < STEP {
+    if before <= now && now.since(before) < STEP || !app.noting.ids().insert(id) {
         return Ok(());
     }
-    app.db.execute(sql::USED, params![id, before, now]).await?;
+    let (db, noting) = (app.db.clone(), app.noting.clone());
+    let task = app.tasks.spawn(async move {
+        if let Err(error) = db.execute(sql::USED, params![id, before, now]).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "the use of an access token was not written down");
+        }
+        noting.ids().remove(&id);
+    });
+    // Usually it is done at once, and then a list shows it.
+    let _ = tokio::time::timeout(PATIENCE, task).await;
     Ok(())
 }
 

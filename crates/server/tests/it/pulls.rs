@@ -84,6 +84,9 @@ async fn a_pull_writes_nothing() {
     on_each_engine(async |app| {
         assert_eq!(app.admin().push("library/web", "v1", &image("one")).await.status, 201);
         let token = app.admin().token(&["repository:library/web:pull"]).await;
+        let asked = json!({ "name": "ci", "scopes": ["pull"] });
+        let made = app.admin().post("/api/v2.0/users/current/tokens", &asked).await.json();
+        let program = app.with_password("admin", made["token"].as_str().unwrap());
         // While this is open nobody can write, and whoever tries waits for it.
         let mut tx = app.db().begin().await.unwrap();
         if app.db().engine() == Engine::Postgres {
@@ -95,7 +98,7 @@ async fn a_pull_writes_nothing() {
                 tx.execute(&format!("LOCK TABLE {table} IN EXCLUSIVE MODE"), &[]).await.unwrap();
             }
         }
-        let doors = [token, app.admin()];
+        let doors = [token, app.admin(), program];
         let pulling = crowd(&doors, 200);
         tokio::time::timeout(Duration::from_secs(8), pulling).await.unwrap();
         drop(tx);
