@@ -33,6 +33,15 @@ pub struct Credentials<'a> {
     pub address: IpAddr,
 }
 
+impl Credentials<'_> {
+    /// Whether they could be anybody's; others are refused without a look, and so without a delay.
+    pub(crate) fn are_possible(&self) -> bool {
+        // Not every database can look for a NUL.
+        let named = (1..=MAX_PRINCIPAL).contains(&self.principal.len()) && !self.principal.contains('\0');
+        named && self.secret.len() <= MAX_SECRET
+    }
+}
+
 /// Whose secret it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Holder {
@@ -164,13 +173,10 @@ pub(crate) async fn enter(app: &App, credentials: &Credentials<'_>) -> Result<Op
 }
 
 async fn attempt(app: &App, credentials: &Credentials<'_>, among: Among) -> Result<Option<Candidate>> {
-    let principal = credentials.principal;
-    // Not every database can look for a NUL.
-    let possible = (1..=MAX_PRINCIPAL).contains(&principal.len()) && !principal.contains('\0');
-    if !possible || credentials.secret.len() > MAX_SECRET {
+    if !credentials.are_possible() {
         return Ok(None);
     }
-    let attempt = Attempt::new(app, principal, credentials.address);
+    let attempt = Attempt::new(app, credentials.principal, credentials.address);
     for _ in 0..LOOKS {
         match look(app, credentials, among, attempt).await? {
             Outcome::Known(candidate) => return Ok(Some(*candidate)),

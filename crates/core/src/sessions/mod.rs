@@ -68,8 +68,11 @@ pub async fn begin(
     before: Option<&SessionId>,
 ) -> Result<Option<SessionId>> {
     let Some(Entered { person, version }) = identity::enter(app, credentials).await? else {
-        let name = credentials.principal;
-        audit::record_refusal(app, Entry::new(Act::LoginUser, name, name)).await?;
+        // What cost us nothing to refuse must cost us no line either, or anybody could fill the log.
+        if credentials.are_possible() {
+            let name = credentials.principal;
+            audit::record_refusal(app, Entry::new(Act::LoginUser, name, name)).await?;
+        }
         return Ok(None);
     };
     let session = SessionId::random()?;

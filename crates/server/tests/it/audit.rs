@@ -286,3 +286,17 @@ async fn the_log_must_go_somewhere() {
     })
     .await;
 }
+
+/// What nobody's name or password can be is refused at no cost, so a line for each would let anybody fill the log.
+#[tokio::test]
+async fn only_log_ins_that_were_looked_at_are_recorded() {
+    on_each_engine(async |app| {
+        let browser = app.browser();
+        let (name, secret) = ("x".repeat(513), "x".repeat(1025));
+        for (name, secret) in [("", "x"), (name.as_str(), "x"), ("ann", secret.as_str()), ("ann", "x")] {
+            assert_eq!(browser.log_in(name, secret).await.status, 401);
+        }
+        assert_eq!(read(&app.admin(), LOG).await, ["ann login user ann (refused)"]);
+    })
+    .await;
+}
