@@ -3,7 +3,7 @@
 use super::{Artifact, Include, fill, sql};
 use crate::access::{Grant, permissions::ListArtifacts};
 use crate::{App, Error, Result};
-use haven_db::list::{Column, Kind, Match, Query, Scalar, Select};
+use haven_db::list::{Column, Kind, Match, Page, Query, Scalar, Select};
 use haven_db::{Value, params};
 use haven_oci::RepositoryName;
 use std::collections::BTreeSet;
@@ -14,6 +14,10 @@ enum Scope {
     Repository(i64),
     Project(i64),
 }
+
+/// An artifact may say 64 kilobytes of itself twice over, so whoever asks for all gets the first of them, and how many there
+/// are.
+const MOST: i64 = 500;
 
 /// More labels than anybody would ask for at once.
 const MAX_LABELS: usize = 64;
@@ -43,6 +47,7 @@ pub async fn list_artifacts(
     query: Query,
     include: Include,
 ) -> Result<(Vec<Artifact>, i64)> {
+    let query = bounded(query);
     let row = app.db.query_opt(sql::LISTED_IN, params![grant.project.id, repository.as_str()]).await?;
     let (scope, listed) = match &row {
         Some(row) => (Scope::Repository(row.get(0)?), row.get(1)?),
@@ -64,12 +69,19 @@ pub async fn list_project_artifacts(
     include: Include,
     latest: bool,
 ) -> Result<(Vec<Artifact>, i64)> {
-    let project = grant.project.id;
+    let (project, query) = (grant.project.id, bounded(query));
     if latest {
         return newest(app, project, query, include).await;
     }
     let listed = app.db.query_one(sql::LISTED_IN_PROJECT, params![project]).await?.get(0)?;
     page(app, Scope::Project(project), listed, query, include).await
+}
+
+fn bounded(mut query: Query) -> Query {
+    if query.page.size <= 0 {
+        query.page = Page { number: 1, size: MOST };
+    }
+    query
 }
 
 /// `listed` is how many there are when nothing is filtered.

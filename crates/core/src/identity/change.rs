@@ -34,6 +34,7 @@ pub async fn update_profile(app: &App, caller: &Caller, id: i64, profile: &Profi
         require_person(caller)?;
     } else {
         require_system::<UpdateUser>(caller)?;
+        guard_administrators(app, caller, id).await?;
     }
     rules::check_profile(profile)?;
     let Profile { email, realname, comment } = profile;
@@ -65,12 +66,9 @@ pub async fn change_password(
         require_login(caller)?;
     } else {
         require_system::<UpdateUser>(caller)?;
+        guard_administrators(app, caller, id).await?;
     }
     let Some(row) = app.db.query_opt(sql::FOR_PASSWORD, params![id]).await? else { return Err(unknown(id)) };
-    if !own && row.get(3)? {
-        // A robot that may change accounts must not become an administrator by it.
-        require_system::<Administer>(caller)?;
-    }
     let (username, stored, version): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
     if own {
         let given = Credentials { principal: &username, secret: change.old, address: change.address };
@@ -152,6 +150,14 @@ pub fn change_cli_secret(caller: &Caller) -> Result<()> {
 /// Whether an account is that of the caller.
 pub(super) fn is_own(caller: &Caller, id: i64) -> bool {
     caller.person().is_some_and(|person| person.id == id)
+}
+
+/// Only administrators change or delete administrators: a robot that may change accounts must not become one by it.
+pub(super) async fn guard_administrators(app: &App, caller: &Caller, id: i64) -> Result<()> {
+    if !caller.is_sysadmin() && app.db.query_opt(sql::IS_SYSADMIN, params![id]).await?.is_some() {
+        require_system::<Administer>(caller)?;
+    }
+    Ok(())
 }
 
 /// Holds an account until the transaction ends, and tells its name.

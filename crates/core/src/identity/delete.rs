@@ -1,6 +1,6 @@
 //! Accounts that go.
 
-use super::change::{hold, unknown};
+use super::change::{guard_administrators, hold, unknown};
 use super::{ADMIN, sql};
 use crate::access::{Caller, SystemGrant, permissions::DeleteUser, require_system};
 use crate::audit::{self, Act, Entry};
@@ -17,6 +17,7 @@ pub async fn delete(app: &App, caller: &Caller, id: i64) -> Result<()> {
     if caller.person().is_some_and(|person| person.id == id) {
         return Err(refuse(id));
     }
+    guard_administrators(app, caller, id).await?;
     remove(app, &grant, id).await
 }
 

@@ -42,7 +42,8 @@ pub(super) const FOR_LOGIN: &str = concat!(
     ORDER BY CASE WHEN u.username = $1 THEN 0 ELSE 1 END LIMIT 1"
 );
 
-pub(super) const FOR_PASSWORD: &str = "SELECT username, password_hash, version, sysadmin FROM user_account WHERE id = $1 AND deleted_at IS NULL";
+pub(super) const FOR_PASSWORD: &str =
+    "SELECT username, password_hash, version FROM user_account WHERE id = $1 AND deleted_at IS NULL";
 
 pub(super) const FIRST_ADMIN: &str = "SELECT id, username FROM user_account
     WHERE sysadmin AND deleted_at IS NULL ORDER BY id LIMIT 1";
@@ -69,6 +70,9 @@ pub(super) const TAKEN: &str = "SELECT id FROM user_account
 pub(super) const INSERT: &str = "INSERT INTO user_account
     (username, email, realname, comment, password_hash, sysadmin, created_at, updated_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT DO NOTHING RETURNING id";
+
+pub(super) const IS_SYSADMIN: &str =
+    "SELECT id FROM user_account WHERE id = $1 AND sysadmin AND deleted_at IS NULL";
 
 /// Holds an account until the transaction ends.
 pub(crate) const HOLD: &str =

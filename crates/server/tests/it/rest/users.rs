@@ -336,6 +336,30 @@ async fn a_new_rank_counts_with_the_next_request() {
 }
 
 #[tokio::test]
+async fn a_robot_that_looks_after_accounts_leaves_administrators_alone() {
+    on_each_engine(async |app| {
+        let (ann, bob) = (make(&app, "ann").await, make(&app, "bob").await);
+        let rank = json!({ "sysadmin_flag": true });
+        assert_eq!(app.admin().put(&format!("{USERS}/{bob}/sysadmin"), &rank).await.status, 200);
+        let access: Vec<Value> =
+            ["update", "delete"].map(|action| json!({ "resource": "user", "action": action })).into();
+        let robot = json!({ "name": "people", "level": "system", "duration": 1, "permissions": [
+            { "kind": "system", "namespace": "/", "access": access }] });
+        let made = app.admin().post("/api/v2.0/robots", &robot).await.json();
+        let text = |key: &str| made[key].as_str().unwrap().to_owned();
+        let robot = app.with_password(&text("name"), &text("secret"));
+        for (id, status) in [(bob, 403), (1, 403), (ann, 200)] {
+            let profile = json!({ "email": format!("new{id}@example.com"), "realname": "New" });
+            assert_eq!(robot.put(&format!("{USERS}/{id}"), &profile).await.status, status, "{id}");
+            let password = json!({ "new_password": "Harbor54321" });
+            assert_eq!(robot.put(&format!("{USERS}/{id}/password"), &password).await.status, status, "{id}");
+            assert_eq!(robot.delete(&format!("{USERS}/{id}")).await.status, status, "{id}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_deleted_account_leaves_its_names_and_nothing_else() {
     on_each_engine(async |app| {
         let id = make(&app, "ann").await;
