@@ -3,9 +3,9 @@
 use crate::cli::{Common, Failure, say};
 use crate::serve;
 use clap::{Args, Subcommand};
-use haven_core::access::{self, Caller, Person, permissions::ReadProject};
+use haven_core::access::{self, permissions::ReadProject};
 use haven_core::robots::{self, Access, Created, NewRobot, Permission, RobotAccount};
-use haven_core::{App, projects};
+use haven_core::{App, identity, projects};
 use haven_db::Timestamp;
 use haven_db::list::{Match, Page, Query, Term};
 use serde_json::{Value, json};
@@ -87,17 +87,6 @@ pub(crate) async fn run(command: RobotCommand) -> Result<(), Failure> {
     }
 }
 
-/// Whoever may run the program on its database could as well write what they want there.
-fn operator() -> Caller {
-    Caller::Person(Person {
-        id: 1,
-        username: "admin".to_owned(),
-        sysadmin: true,
-        auth_admin: false,
-        groups: Vec::new(),
-    })
-}
-
 async fn create(create: Create) -> Result<(), Failure> {
     let Create { common, name, project, can, description, days, json } = create;
     let mut permissions = Vec::with_capacity(can.len());
@@ -111,7 +100,7 @@ async fn create(create: Create) -> Result<(), Failure> {
     };
     let level = if project.is_some() { "project" } else { "system" }.to_owned();
     let new = NewRobot { name, description, level, duration, permissions };
-    let made = robots::create(&app, &operator(), new).await?;
+    let made = robots::create(&app, &identity::operator(&app).await?, new).await?;
     say(&if json {
         created_json(&made).to_string()
     } else {
@@ -170,7 +159,8 @@ fn add(permissions: &mut Vec<Permission>, new: &Permission) {
 async fn list(list: List) -> Result<(), Failure> {
     let List { common, project, json } = list;
     let app = serve::command(&common.load()?).await?;
-    let (operator, mut query) = (operator(), Query { page: Page::ALL, ..Query::default() });
+    let (operator, mut query) =
+        (identity::operator(&app).await?, Query { page: Page::ALL, ..Query::default() });
     if let Some(name) = project {
         let name = projects::parse_name(&name)?;
         let found = access::require::<ReadProject>(&app, &operator, &name).await?.project;
@@ -186,7 +176,8 @@ async fn list(list: List) -> Result<(), Failure> {
 
 async fn refresh(one: One) -> Result<(), Failure> {
     let (app, robot) = find(one.common, &one.name).await?;
-    let secret = robots::refresh(&app, &operator(), robot.id, "").await?.unwrap_or_default();
+    let secret =
+        robots::refresh(&app, &identity::operator(&app).await?, robot.id, "").await?.unwrap_or_default();
     say(&if one.json {
         json!({ "id": robot.id, "name": robot.name, "secret": secret }).to_string()
     } else {
@@ -197,7 +188,7 @@ async fn refresh(one: One) -> Result<(), Failure> {
 
 async fn delete(one: One) -> Result<(), Failure> {
     let (app, robot) = find(one.common, &one.name).await?;
-    robots::delete(&app, &operator(), robot.id).await?;
+    robots::delete(&app, &identity::operator(&app).await?, robot.id).await?;
     say(&if one.json {
         json!({ "id": robot.id, "name": robot.name, "deleted": true }).to_string()
     } else {
@@ -208,7 +199,7 @@ async fn delete(one: One) -> Result<(), Failure> {
 
 async fn find(common: Common, name: &str) -> Result<(App, RobotAccount), Failure> {
     let app = serve::command(&common.load()?).await?;
-    let robot = robots::named(&app, &operator(), name).await?;
+    let robot = robots::named(&app, &identity::operator(&app).await?, name).await?;
     Ok((app, robot))
 }
 

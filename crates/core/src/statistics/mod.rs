@@ -47,7 +47,7 @@ impl Default for Storage {
 /// `Unauthorized` for nobody.
 pub async fn statistics(app: &App, caller: &Caller) -> Result<Statistics> {
     require_authenticated(caller)?;
-    let public = count(&app.db.query_one(sql::PUBLIC, params![]).await?)?;
+    let public = counted(app, counts(sql::PUBLIC)).await?;
     let private = private_of(app, caller).await?;
     if !caller.is_sysadmin() {
         return Ok(Statistics { public, private, ..Statistics::default() });
@@ -61,7 +61,7 @@ pub async fn statistics(app: &App, caller: &Caller) -> Result<Statistics> {
 
 async fn private_of(app: &App, caller: &Caller) -> Result<Count> {
     let values = |ids: &[i64]| ids.iter().map(|id| Value::from(*id)).collect();
-    let select = Select::new(sql::COUNTS, sql::FROM).filter_many(sql::PRIVATE, Vec::new());
+    let select = counts(sql::PRIVATE);
     let select = match caller.viewer() {
         Viewer::Everybody => return Ok(Count::default()),
         Viewer::Person(person, within) => {
@@ -74,6 +74,15 @@ async fn private_of(app: &App, caller: &Caller) -> Result<Count> {
         Viewer::Robot(None) => select,
         Viewer::Robot(Some(ids)) => select.filter_in("p.id", values(&ids)),
     };
+    counted(app, select).await
+}
+
+/// The projects of which this holds, and their repositories.
+fn counts(condition: &'static str) -> Select {
+    Select::new(sql::COUNTS, sql::FROM).filter_many(condition, Vec::new())
+}
+
+async fn counted(app: &App, select: Select) -> Result<Count> {
     select.fetch(&app.db).await?.first().map(count).transpose().map(Option::unwrap_or_default)
 }
 

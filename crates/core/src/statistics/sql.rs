@@ -5,9 +5,7 @@ pub(super) const COUNTS: &str = "SELECT COUNT(*),
 pub(super) const FROM: &str = "FROM project p";
 
 /// Deleted projects are not public.
-pub(super) const PUBLIC: &str =
-    "SELECT COUNT(*), CAST(COALESCE(SUM((SELECT COUNT(*) FROM repository r WHERE r.project_id = p.id)), 0) AS BIGINT)
-    FROM project p WHERE p.public";
+pub(super) const PUBLIC: &str = "p.public";
 
 pub(super) const PRIVATE: &str = "NOT p.public AND p.deleted_at IS NULL";
 
