@@ -11,7 +11,7 @@ small_image "$app" v1 >/dev/null
 sql() { psql -h 127.0.0.1 -p "$PG_PORT" -U haven -d "$CASE" -qAtc "$1"; }
 files_of() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
 connections() { psql_admin "SELECT count(*) FROM pg_stat_activity WHERE datname = '$CASE' AND application_name = 'haven'"; }
-log_says() { cat "$WORK"/haven*.log | grep -q -- "$1"; }
+log_says() { grep -q -- "$1" "$WORK"/haven*.log; }
 location() { local at; at=$(header Location); [[ $at == http* ]] && echo "$at" || echo "$BASE$at"; }
 
 # ---- a crowd of requests, and a pool that stays as small as it is told

@@ -13,7 +13,7 @@ use object_store::{MultipartId, ObjectMeta, ObjectStoreExt};
 use tokio::time::{Instant, timeout};
 
 use super::ObjectStorage;
-use super::failure::{failed, is_cut};
+use super::failure::{failed, is_cut, is_refused};
 use super::keys::Keys;
 use super::state::State;
 use crate::error::{Error, Kind, Result};
@@ -79,9 +79,20 @@ impl ObjectStorage {
     }
 
     /// Ends a multipart, unless it ended by itself.
+    ///
+    /// Services refuse this alone where their policy leaves it to a rule of the bucket, and some refuse it for a multipart
+    /// that they no longer know. Asking again would change neither, so that only the log tells. Where the credentials are
+    /// refused altogether, so is the removal of the marker, which comes next, and the multipart stays remembered.
     pub(super) async fn end_multipart(&self, id: &str, key: &Path, multipart: &MultipartId) -> Result<()> {
         let ended = self.again(|| self.bucket.multiparts.abort_multipart(key, multipart)).await;
-        absent_is_fine(ended, || format!("abort multipart of upload {id}"))
+        match absent_is_fine(ended, || format!("abort multipart of upload {id}")) {
+            Err(error) if is_refused(&error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(upload.id = id, multipart, error, "the storage does not let a multipart be ended");
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
     /// Removes an object; an absent one is fine.

@@ -2,7 +2,7 @@
 
 use super::{removal, sql};
 use crate::{App, Result};
-use haven_db::{Tx, params};
+use haven_db::{Timestamp, Tx, params};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ pub struct Purge {
     pub dry_run: bool,
 }
 
+/// After so many sessions whose bytes could not be removed, the fault is hardly theirs.
+const MOST_FAILURES: usize = 3;
+
 /// Removes abandoned sessions and returns how many. Safe on several replicas: the row decides, and its bytes go after it.
 ///
 /// # Errors
@@ -25,24 +28,40 @@ pub async fn purge_uploads(app: &App, purge: Purge) -> Result<u64> {
     let mut purged = 0;
     loop {
         let rows = app.db.query(sql::STALE_UPLOADS, params![before, now]).await?;
-        for row in &rows {
-            let id: String = row.get(0)?;
-            if purge.dry_run {
-                tracing::info!(upload.id = %id, "an abandoned upload would be purged");
-            } else if app.db.execute(sql::DELETE_STALE_UPLOAD, params![id.as_str(), before]).await? > 0 {
-                app.blobs.abort(&id).await?;
-                purged += 1;
-            }
+        let ids = rows.iter().map(|row| Ok(row.get(0)?)).collect::<Result<Vec<String>>>()?;
+        if purge.dry_run {
+            ids.iter().for_each(|id| tracing::info!(upload.id = %id, "an abandoned upload would be purged"));
+            return Ok(0);
         }
-        if rows.len() < 100 || purge.dry_run {
+        purged += purge_few(app, &ids, before).await?;
+        if ids.len() < 100 {
             break;
         }
     }
-    if !purge.dry_run {
-        removal::forget_old(&app.db, now).await?;
-        purged += sweep_strays(app, purge.age).await?;
+    removal::forget_old(&app.db, now).await?;
+    Ok(purged + sweep_strays(app, purge.age).await?)
+}
+
+/// Removes those of these sessions that still are older. One whose bytes cannot be removed does not protect the others:
+/// without its row it is a stray, which a later pass finds.
+async fn purge_few(app: &App, ids: &[String], before: Timestamp) -> Result<u64> {
+    let (mut purged, mut failures) = (0, Vec::new());
+    for id in ids {
+        if app.db.execute(sql::DELETE_STALE_UPLOAD, params![id.as_str(), before]).await? == 0 {
+            continue;
+        }
+        match app.blobs.abort(id).await {
+            Ok(()) => purged += 1,
+            Err(error) => failures.push(error),
+        }
+        if failures.len() >= MOST_FAILURES {
+            break;
+        }
     }
-    Ok(purged)
+    match failures.into_iter().next() {
+        Some(error) => Err(error.into()),
+        None => Ok(purged),
+    }
 }
 
 /// Lets go of what is being uploaded to a project that is no more: the next purge takes it.

@@ -41,12 +41,35 @@ async fn an_upload_that_cannot_be_removed_protects_no_other() {
     for name in ["stuck", "large"] {
         case.store.begin_multipart(name, None).await.unwrap();
     }
-    case.proxy.inject(Rule::on(Asked::Abort, Fault::Answer(403, "AccessDenied")).within("/stuck/").always());
+    case.proxy.inject(Rule::on(Asked::Abort, Fault::Answer(503, "SlowDown")).within("/stuck/").always());
     let error = case.store.sweep(Duration::ZERO, &HashSet::new()).await.unwrap_err();
     assert_eq!(error.kind, Kind::Unavailable);
     let left = litter(&case.store).await;
     assert!(!left.is_empty() && left.iter().all(|key| key.contains("/stuck/")), "{left:?}");
     case.is_tidy(0, "the stuck one").await;
+}
+
+/// Where a policy leaves the ending of multiparts to a rule of the bucket, and where a service answers so for one that it
+/// no longer knows.
+#[tokio::test]
+async fn a_multipart_that_may_not_be_ended_does_not_keep_its_upload() {
+    let Some(case) = case(CALM, 0).await else { return };
+    case.store.begin_multipart("large", None).await.unwrap();
+    case.proxy.inject(Rule::on(Asked::Abort, Fault::Answer(403, "AccessDenied")).always());
+    case.store.abort("large").await.unwrap();
+    assert!(litter(&case.store).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_storage_that_refuses_every_removal_keeps_the_multipart_remembered() {
+    let Some(case) = case(CALM, 0).await else { return };
+    case.store.begin_multipart("large", None).await.unwrap();
+    for asked in [Asked::Abort, Asked::Delete] {
+        case.proxy.inject(Rule::on(asked, Fault::Answer(403, "AccessDenied")).always());
+    }
+    case.store.abort("large").await.unwrap_err();
+    assert!(!litter(&case.store).await.is_empty());
+    case.is_tidy(0, "a time of wrong credentials").await;
 }
 
 #[tokio::test]
