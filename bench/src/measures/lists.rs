@@ -25,13 +25,16 @@ pub(crate) struct Options {
     /// How long a run takes, for each kind of list.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
+    /// Only the kinds of lists that have this in their name, for a look with a profiler.
+    #[arg(long, default_value = "")]
+    only: String,
 }
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let peers = options.common.open()?;
     // Both sizes of an estate are asked for one kind of list, then for the next, so that they meet the same moods of the
     // machine.
-    for kind in KINDS {
+    for kind in KINDS.into_iter().filter(|kind| kind.0.contains(&options.only)) {
         in_turn(&options.common, "lists", &peers, async |peer, round| {
             once(peer, options, kind, round).await.map_err(|error| format!("{}: {error}", kind.0).into())
         })

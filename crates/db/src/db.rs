@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::list::{batches, in_list};
 use crate::options::{Engine, Options};
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
-use crate::{Result, Row, Tx, Value, exactly_one, migrate};
+use crate::{Read, Result, Row, Tx, Value, exactly_one, migrate};
 
 /// An open database. Clones share it.
 #[derive(Clone)]
@@ -73,20 +72,29 @@ impl Db {
         exactly_one(self.query(sql, params).await?, sql)
     }
 
-    /// Reads with a list of values at `{list}` and `rest` after it, see [`in_list`]. A long list is asked for in pieces,
-    /// so an order holds within the rows of one value only.
+    /// Reads with a list of values at `{list}` and `rest` after it, see [`Read::about`].
     pub async fn query_in<T: Into<Value>>(
         &self,
         sql: &str,
         list: impl IntoIterator<Item = T>,
         rest: &[Value],
     ) -> Result<Vec<Row>> {
-        let mut rows = Vec::new();
-        for (marks, mut values) in batches(list) {
-            values.extend_from_slice(rest);
-            rows.extend(self.query(&in_list(sql, &marks), &values).await?);
-        }
+        let [rows] = self.read([Read::about(sql, list, rest)]).await?;
         Ok(rows)
+    }
+
+    /// Reads, one statement after the other, and waits once where there is something to wait for.
+    pub(crate) async fn query_each(&self, statements: &[(String, Vec<Value>)]) -> Result<Vec<Vec<Row>>> {
+        match &self.0 {
+            Inner::Sqlite(sqlite) => {
+                let mut answers = Vec::with_capacity(statements.len());
+                for (sql, params) in statements {
+                    answers.push(sqlite.query(sql, params).await?);
+                }
+                Ok(answers)
+            }
+            Inner::Postgres(postgres) => postgres.query_each(statements).await,
+        }
     }
 
     /// Writes: one statement in a transaction of its own. Says how many rows changed.

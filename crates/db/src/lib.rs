@@ -15,6 +15,7 @@ pub mod list;
 mod migrate;
 mod options;
 mod postgres;
+mod read;
 mod row;
 mod sqlite;
 #[cfg(any(test, feature = "testing"))]
@@ -28,6 +29,7 @@ mod value;
 pub use crate::db::Db;
 pub use crate::error::{Error, Kind, Result};
 pub use crate::options::{Engine, Options, PostgresOptions, SqliteOptions};
+pub use crate::read::Read;
 pub use crate::row::{CellRef, FromCell, Row};
 pub use crate::time::{Clock, Timestamp};
 pub use crate::tx::Tx;

@@ -26,6 +26,11 @@ pub fn essence(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
 }
 
+/// Whether a manifest of this type is a list of other manifests.
+pub fn is_index(manifest_media_type: &str) -> bool {
+    matches!(manifest_media_type, OCI_INDEX | DOCKER_MANIFEST_LIST)
+}
+
 /// Whether a document may call something by this type. The form `type/subtype` is not asked for, because artifact
 /// types without a slash are in use; what could not stand in a header or a column is refused.
 pub(crate) fn is_acceptable(text: &str) -> bool {

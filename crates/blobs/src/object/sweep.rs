@@ -88,7 +88,12 @@ impl ObjectStorage {
         match absent_is_fine(ended, || format!("abort multipart of upload {id}")) {
             Err(error) if is_refused(&error) => {
                 let error: &dyn std::error::Error = &error;
-                tracing::warn!(upload.id = id, multipart, error, "the storage does not let a multipart be ended");
+                tracing::warn!(
+                    upload.id = id,
+                    multipart,
+                    error,
+                    "the storage does not let a multipart be ended"
+                );
                 Ok(())
             }
             outcome => outcome,

@@ -5,7 +5,7 @@ mod sql;
 
 use crate::access::{Caller, SystemGrant, permissions::Administer, require_authenticated};
 use crate::{App, Error, Result};
-use haven_db::{Timestamp, Tx, params};
+use haven_db::{Read, Row, Timestamp, Tx, params};
 use std::collections::{HashMap, HashSet};
 
 /// The list of the whole system, in the place of a project's number.
@@ -78,7 +78,8 @@ impl NewAllowlist {
 /// `Unauthorized` for nobody.
 pub async fn system(app: &App, caller: &Caller) -> Result<Allowlist> {
     require_authenticated(caller)?;
-    Ok(of(app, &[SYSTEM]).await?.remove(&SYSTEM).unwrap_or_default())
+    let [rows] = app.db.read([about(&[SYSTEM])]).await?;
+    Ok(by_project(&rows)?.remove(&SYSTEM).unwrap_or_default())
 }
 
 /// Replaces the list of the system.
@@ -92,14 +93,15 @@ pub async fn set_system(app: &App, _grant: &SystemGrant<Administer>, new: NewAll
     Ok(tx.commit().await?)
 }
 
-/// The lists of several projects, by project.
-pub(crate) async fn of(app: &App, projects: &[i64]) -> Result<HashMap<i64, Allowlist>> {
-    let mut lists = HashMap::new();
-    for row in app.db.query_in(sql::OF, projects.iter().copied(), &[]).await? {
-        let list = sql::allowlist(&row)?;
-        lists.insert(list.project_id, list);
-    }
-    Ok(lists)
+/// The question for the lists of several projects.
+pub(crate) fn about(projects: &[i64]) -> Read {
+    Read::about(sql::OF, projects.iter().copied(), &[])
+}
+
+/// The lists in its answer, by project.
+pub(crate) fn by_project(rows: &[Row]) -> Result<HashMap<i64, Allowlist>> {
+    let list = |row| sql::allowlist(row).map(|list| (list.project_id, list));
+    rows.iter().map(list).collect()
 }
 
 /// Replaces the list of a project, or makes it.

@@ -2,7 +2,8 @@
 
 use super::{Artifact, Include, sql};
 use crate::{App, Result, labels};
-use haven_db::params;
+use haven_db::{Read, params};
+use haven_oci::media_type;
 use std::collections::HashMap;
 
 /// The children of an artifact that is looked at by itself.
@@ -21,40 +22,45 @@ pub(super) async fn fill(
         artifacts.iter().enumerate().map(|(place, artifact)| (artifact.id, place)).collect();
     let ids: Vec<i64> = artifacts.iter().map(|artifact| artifact.id).collect();
     let ids = || ids.iter().copied();
-    for row in app.db.query_in(sql::REFERENCES_OF, ids(), params![children]).await? {
+    let is_index = |artifact: &&Artifact| media_type::is_index(&artifact.manifest_media_type);
+    let indexes: Vec<i64> = artifacts.iter().filter(is_index).map(|index| index.id).collect();
+    let [references, tags, labels, accessories, inherited] = app
+        .db
+        .read([
+            Read::about(sql::REFERENCES_OF, indexes, params![children]),
+            Read::about(sql::TAGS_OF, ids(), &[]).only_if(include.tags),
+            labels::of_artifacts(ids()).only_if(include.labels),
+            Read::about(sql::ACCESSORIES_OF, ids(), &[]).only_if(include.accessories),
+            Read::about(sql::INHERITED_BY, ids(), &[]).only_if(include.inherited),
+        ])
+        .await?;
+    for row in references {
         let reference = sql::reference(&row)?;
         if let Some(place) = places.get(&reference.parent_id) {
             artifacts[*place].references.push(reference);
         }
     }
-    if include.tags {
-        for row in app.db.query_in(sql::TAGS_OF, ids(), &[]).await? {
-            let tag = sql::tag(&row)?;
-            if let Some(place) = places.get(&tag.artifact_id) {
-                artifacts[*place].tags.push(tag);
-            }
+    for row in tags {
+        let tag = sql::tag(&row)?;
+        if let Some(place) = places.get(&tag.artifact_id) {
+            artifacts[*place].tags.push(tag);
         }
     }
-    if include.labels {
-        for (artifact, label) in labels::of_artifacts(app, ids()).await? {
-            if let Some(place) = places.get(&artifact) {
-                artifacts[*place].labels.push(label);
-            }
+    for row in labels {
+        let (artifact, label) = labels::of_artifact(&row)?;
+        if let Some(place) = places.get(&artifact) {
+            artifacts[*place].labels.push(label);
         }
     }
-    if include.accessories {
-        for row in app.db.query_in(sql::ACCESSORIES_OF, ids(), &[]).await? {
-            let accessory = sql::accessory(&row)?;
-            if let Some(place) = accessory.subject_artifact_id.and_then(|id| places.get(&id)) {
-                artifacts[*place].accessories.push(accessory);
-            }
+    for row in accessories {
+        let accessory = sql::accessory(&row)?;
+        if let Some(place) = accessory.subject_artifact_id.and_then(|id| places.get(&id)) {
+            artifacts[*place].accessories.push(accessory);
         }
     }
-    if include.inherited {
-        for row in app.db.query_in(sql::INHERITED_BY, ids(), &[]).await? {
-            if let Some(place) = places.get(&row.get::<i64>(9)?) {
-                artifacts[*place].inherited.push(sql::accessory(&row)?);
-            }
+    for row in inherited {
+        if let Some(place) = places.get(&row.get::<i64>(9)?) {
+            artifacts[*place].inherited.push(sql::accessory(&row)?);
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use super::{Artifact, Include, fill, sql};
 use crate::access::{Grant, permissions::ListArtifacts};
 use crate::{App, Error, Result};
 use haven_db::list::{Column, Kind, Match, Page, Query, Scalar, Select};
-use haven_db::{Value, params};
+use haven_db::{Read, Value, params};
 use haven_oci::RepositoryName;
 use std::collections::BTreeSet;
 
@@ -48,13 +48,18 @@ pub async fn list_artifacts(
     include: Include,
 ) -> Result<(Vec<Artifact>, i64)> {
     let query = bounded(query);
-    let row = app.db.query_opt(sql::LISTED_IN, params![grant.project.id, repository.as_str()]).await?;
-    let (scope, listed) = match &row {
-        Some(row) => (Scope::Repository(row.get(0)?), row.get(1)?),
-        // A filter that makes no sense is refused all the same.
-        None => (Scope::Repository(0), 0),
-    };
-    page(app, scope, listed, query, include).await
+    let named = params![grant.project.id, repository.as_str()];
+    if query.terms.is_empty() {
+        // Most lists are, so that it is worth while to ask for both at once.
+        let select = listed(sql::IN_NAMED, named.to_vec()).apply(COLUMNS, &query).default_order(NEWEST_FIRST);
+        let [total, rows] = app.db.read([Read::new(sql::LISTED_IN, named), select.read(&app.db)?]).await?;
+        let total = total.first().map_or(Ok(0), |row| row.get(1))?;
+        return Ok((artifacts(app, &rows, include).await?, total));
+    }
+    let found = app.db.query_opt(sql::LISTED_IN, named).await?;
+    // A filter that makes no sense is refused all the same.
+    let scope = Scope::Repository(found.map_or(Ok(0), |row| row.get(0))?);
+    page(app, scope, query, include).await
 }
 
 /// The artifacts of all repositories of a project. `latest` leaves of each repository only what was pushed last of the
@@ -73,8 +78,22 @@ pub async fn list_project_artifacts(
     if latest {
         return newest(app, project, query, include).await;
     }
-    let listed = app.db.query_one(sql::LISTED_IN_PROJECT, params![project]).await?.get(0)?;
-    page(app, Scope::Project(project), listed, query, include).await
+    if query.terms.is_empty() {
+        let select =
+            listed(sql::IN_PROJECT, vec![project.into()]).apply(COLUMNS, &query).default_order(NEWEST_FIRST);
+        let total = Read::new(sql::LISTED_IN_PROJECT, params![project]);
+        let [total, rows] = app.db.read([total, select.read(&app.db)?]).await?;
+        let total = total.first().map_or(Ok(0), |row| row.get(0))?;
+        return Ok((artifacts(app, &rows, include).await?, total));
+    }
+    page(app, Scope::Project(project), query, include).await
+}
+
+/// Everything that lists show when nothing is filtered.
+fn listed(scope: &'static str, values: Vec<Value>) -> Select {
+    Select::new(sql::ARTIFACT_COLUMNS, sql::ARTIFACT_FROM)
+        .filter_many(scope, values)
+        .filter_many("a.listed", Vec::new())
 }
 
 fn bounded(mut query: Query) -> Query {
@@ -84,20 +103,8 @@ fn bounded(mut query: Query) -> Query {
     query
 }
 
-/// `listed` is how many there are when nothing is filtered.
-async fn page(
-    app: &App,
-    scope: Scope,
-    listed: i64,
-    mut query: Query,
-    include: Include,
-) -> Result<(Vec<Artifact>, i64)> {
-    let unfiltered = query.terms.is_empty();
+async fn page(app: &App, scope: Scope, mut query: Query, include: Include) -> Result<(Vec<Artifact>, i64)> {
     let select = filtered(scope, &mut query)?.apply(COLUMNS, &query).default_order(NEWEST_FIRST);
-    if unfiltered {
-        let rows = select.fetch(&app.db).await?;
-        return Ok((artifacts(app, &rows, include).await?, listed));
-    }
     let (rows, total) = select.fetch_page(&app.db).await?;
     Ok((artifacts(app, &rows, include).await?, total))
 }
@@ -130,8 +137,8 @@ async fn artifacts(app: &App, rows: &[haven_db::Row], include: Include) -> Resul
 fn filtered(scope: Scope, query: &mut Query) -> Result<Select> {
     let select = Select::new(sql::ARTIFACT_COLUMNS, sql::ARTIFACT_FROM);
     let mut select = match scope {
-        Scope::Repository(id) => select.filter("a.repository_id = ?", id),
-        Scope::Project(id) => select.filter("a.project_id = ?", id),
+        Scope::Repository(id) => select.filter(sql::IN_REPOSITORY, id),
+        Scope::Project(id) => select.filter(sql::IN_PROJECT, id),
     };
     select = match query.take("base") {
         None => select.filter_many("a.listed", Vec::new()),

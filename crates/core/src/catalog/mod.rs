@@ -39,7 +39,7 @@ pub use tags::{Tag, create_tag, delete_tag, list_tags};
 pub(crate) use artifacts::find as find_artifact;
 pub(crate) use delete::{artifact_by_digest, remove_artifact, remove_tag};
 pub(crate) use expected::{Expected, total_size};
-pub(crate) use parts::may_have as repositories_that_may_have;
+pub(crate) use parts::{found as parts_found, question as parts_question};
 pub(crate) use process::classify;
 pub(crate) use pulls::{Pull, note_pull};
 pub(crate) use push::{

@@ -258,6 +258,12 @@ pub(super) const LISTED_IN: &str =
 pub(super) const LISTED_IN_PROJECT: &str =
     "SELECT COALESCE(CAST(SUM(artifact_count) AS BIGINT), 0) FROM repository WHERE project_id = $1";
 
+/// Whose artifacts are listed.
+pub(super) const IN_PROJECT: &str = "a.project_id = ?";
+pub(super) const IN_REPOSITORY: &str = "a.repository_id = ?";
+pub(super) const IN_NAMED: &str =
+    "a.repository_id = (SELECT n.id FROM repository n WHERE n.project_id = ? AND n.name = ?)";
+
 /// Conditions of the `tags` filter.
 pub(super) const TAGGED: &str = "EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = a.id)";
 pub(super) const UNTAGGED: &str = "NOT EXISTS (SELECT 1 FROM tag t WHERE t.artifact_id = a.id)";

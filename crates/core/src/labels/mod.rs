@@ -9,7 +9,7 @@ pub use attach::{add, remove};
 pub use manage::{NewLabel, Text, Wanted, create, delete, get, list, update};
 
 use crate::{App, Error, Result};
-use haven_db::{Timestamp, Tx, params};
+use haven_db::{Read, Row, Timestamp, Tx, params};
 
 /// Where a label may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,13 +58,14 @@ async fn by_id(app: &App, id: i64) -> Result<Option<Label>> {
     app.db.query_opt(sql::BY_ID, params![id]).await?.map(|row| sql::label(&row)).transpose()
 }
 
-/// The labels of a page of artifacts, each with the artifact that carries it.
-pub(crate) async fn of_artifacts(
-    app: &App,
-    artifacts: impl IntoIterator<Item = i64>,
-) -> Result<Vec<(i64, Label)>> {
-    let rows = app.db.query_in(sql::OF_ARTIFACTS, artifacts, &[]).await?;
-    rows.iter().map(|row| Ok((row.get(8)?, sql::label(row)?))).collect()
+/// The question for the labels of a page of artifacts.
+pub(crate) fn of_artifacts(artifacts: impl IntoIterator<Item = i64>) -> Read {
+    Read::about(sql::OF_ARTIFACTS, artifacts, &[])
+}
+
+/// A label in its answer, with the artifact that carries it.
+pub(crate) fn of_artifact(row: &Row) -> Result<(i64, Label)> {
+    Ok((row.get(8)?, sql::label(row)?))
 }
 
 /// Removes the labels of a project that goes.

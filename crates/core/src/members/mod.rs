@@ -12,7 +12,7 @@ pub use sought::{Named, NamedGroup, NamedUser};
 use crate::access::{Person, Role};
 use crate::{App, Error, Result};
 use haven_db::list::Select;
-use haven_db::{Timestamp, Tx, Value, params};
+use haven_db::{Read, Row, Timestamp, Tx, Value, params};
 use std::collections::HashMap;
 
 /// Who can be a member.
@@ -73,19 +73,21 @@ pub(crate) async fn administers_any(app: &App, person: &Person) -> Result<bool> 
     Ok(!found.is_empty())
 }
 
-/// The roles that a person has in each of these projects, strongest first.
-pub(crate) async fn roles_in(
-    app: &App,
-    person: &Person,
-    projects: &[i64],
-) -> Result<HashMap<i64, Vec<Role>>> {
-    let mut roles: HashMap<i64, Vec<Role>> = HashMap::new();
-    for batch in projects.chunks(BATCH) {
+/// The question for the roles that a person has in each of these projects.
+pub(crate) fn roles_in(app: &App, person: &Person, projects: &[i64]) -> Result<Read> {
+    let of = |batch: &[i64]| {
         let ids = batch.iter().map(|id| Value::from(*id)).collect();
         let select = Select::new(sql::ROLES, sql::ROLES_FROM).filter_in("m.project_id", ids);
-        for row in only_of(select, sql::IS, person).fetch(&app.db).await? {
-            roles.entry(row.get(0)?).or_default().push(sql::role(row.get(1)?)?);
-        }
+        Ok(only_of(select, sql::IS, person).read(&app.db)?)
+    };
+    projects.chunks(BATCH).map(of).collect()
+}
+
+/// The roles in its answer, by project, strongest first.
+pub(crate) fn by_project(rows: &[Row]) -> Result<HashMap<i64, Vec<Role>>> {
+    let mut roles: HashMap<i64, Vec<Role>> = HashMap::new();
+    for row in rows {
+        roles.entry(row.get(0)?).or_default().push(sql::role(row.get(1)?)?);
     }
     for mine in roles.values_mut() {
         mine.sort_by_key(|role| Role::ALL.iter().position(|known| known == role));

@@ -6,7 +6,7 @@ use crate::access::{Action, Caller, Grant, Resource, Role, Standing, permissions
 use crate::allowlists::{self, Allowlist};
 use crate::quota::{self, Usage};
 use crate::{App, Error, Result, members, settings};
-use haven_db::params;
+use haven_db::{FromCell, Read, Row, params};
 use std::collections::HashMap;
 
 /// A project with what lists and `GET /projects/{x}` show of it.
@@ -45,15 +45,22 @@ pub struct Summary {
 /// When the database fails.
 pub async fn details(app: &App, caller: &Caller, projects: Vec<Project>, brief: bool) -> Result<Vec<Detail>> {
     let ids: Vec<i64> = projects.iter().map(|project| project.id).collect();
-    let mut repositories: HashMap<i64, i64> = HashMap::new();
-    for row in app.db.query_in(sql::REPOSITORIES_OF, ids.iter().copied(), &[]).await? {
-        repositories.insert(row.get(0)?, row.get(1)?);
-    }
-    let mut roles = match caller.person() {
-        Some(person) => members::roles_in(app, person, &ids).await?,
-        None => HashMap::new(),
-    };
-    let mut more = if brief { HashMap::new() } else { longer(app, &projects, &ids).await? };
+    let owners = projects.iter().map(|project| project.owner_id);
+    let [repositories, roles, metadata, names, allowlists] = app
+        .db
+        .read([
+            Read::about(sql::REPOSITORIES_OF, ids.iter().copied(), &[]),
+            caller
+                .person()
+                .map_or_else(|| Ok(Read::nothing()), |person| members::roles_in(app, person, &ids))?,
+            Read::about(sql::METADATA_OF, ids.iter().copied(), &[]).only_if(!brief),
+            Read::about(sql::NAMES_OF, owners, &[]).only_if(!brief),
+            allowlists::about(&ids).only_if(!brief),
+        ])
+        .await?;
+    let repositories = pairs::<i64>(&repositories)?;
+    let mut roles = members::by_project(&roles)?;
+    let mut more = if brief { HashMap::new() } else { longer(&projects, &metadata, &names, &allowlists)? };
     let detail = |project: Project| Detail {
         roles: roles.remove(&project.id).unwrap_or_default(),
         repositories: repositories.get(&project.id).copied().unwrap_or(0),
@@ -63,18 +70,20 @@ pub async fn details(app: &App, caller: &Caller, projects: Vec<Project>, brief: 
     Ok(projects.into_iter().map(detail).collect())
 }
 
-async fn longer(app: &App, projects: &[Project], ids: &[i64]) -> Result<HashMap<i64, More>> {
+fn longer(
+    projects: &[Project],
+    metadata: &[Row],
+    names: &[Row],
+    allowlists: &[Row],
+) -> Result<HashMap<i64, More>> {
     let mut properties: HashMap<i64, Metadata> = HashMap::new();
-    for row in app.db.query_in(sql::METADATA_OF, ids.iter().copied(), &[]).await? {
+    for row in metadata {
         let key: String = row.get(1)?;
         let value = metadata::shown(&key, row.get(2)?);
         properties.entry(row.get(0)?).or_default().insert(key, value);
     }
-    let mut names: HashMap<i64, String> = HashMap::new();
-    for row in app.db.query_in(sql::NAMES_OF, projects.iter().map(|project| project.owner_id), &[]).await? {
-        names.insert(row.get(0)?, row.get(1)?);
-    }
-    let mut allowlists = allowlists::of(app, ids).await?;
+    let names = pairs::<String>(names)?;
+    let mut allowlists = allowlists::by_project(allowlists)?;
     let more = |project: &Project| {
         let mut metadata = properties.remove(&project.id).unwrap_or_default();
         metadata.insert(PUBLIC.to_owned(), project.public.to_string());
@@ -86,6 +95,11 @@ async fn longer(app: &App, projects: &[Project], ids: &[i64]) -> Result<HashMap<
         (project.id, more)
     };
     Ok(projects.iter().map(more).collect())
+}
+
+/// What rows say of an id.
+fn pairs<T: FromCell>(rows: &[Row]) -> Result<HashMap<i64, T>> {
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// One project with all that `GET /projects/{x}` tells.

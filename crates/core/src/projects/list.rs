@@ -4,8 +4,8 @@ use super::{Project, sql};
 use crate::access::{Caller, Viewer};
 use crate::members::only_of;
 use crate::{App, Result};
-use haven_db::Value;
 use haven_db::list::{Column, Kind, Match, Page, Query, Select, Term};
+use haven_db::{Read, Row, Value};
 use haven_oci::ProjectName;
 
 /// Which projects a list is about, beside the query language.
@@ -46,14 +46,18 @@ pub async fn list(
     }
     let select = select.apply(COLUMNS, &query).default_order(BY_NAME);
     let (rows, total) = select.fetch_page(&app.db).await?;
-    Ok((rows.iter().map(sql::project).collect::<Result<_>>()?, total))
+    Ok((found(&rows)?, total))
 }
 
-/// The first projects whose name is like this, of those that a caller may see.
-pub(crate) async fn matching(app: &App, caller: &Caller, like: &str, most: i64) -> Result<Vec<Project>> {
-    let Some(select) = seen_by(&caller.viewer(), None) else { return Ok(Vec::new()) };
+/// The question for the first projects whose name is like this, of those that a caller may see.
+pub(crate) fn matching(app: &App, caller: &Caller, like: &str, most: i64) -> Result<Read> {
+    let Some(select) = seen_by(&caller.viewer(), None) else { return Ok(Read::nothing()) };
     let select = select.filter(sql::NAME_LIKE, like).default_order(BY_NAME);
-    let rows = select.page(Page { number: 1, size: most }).fetch(&app.db).await?;
+    Ok(select.page(Page { number: 1, size: most }).read(&app.db)?)
+}
+
+/// The projects in its answer.
+pub(crate) fn found(rows: &[Row]) -> Result<Vec<Project>> {
     rows.iter().map(sql::project).collect()
 }
 

@@ -15,7 +15,7 @@ pub use list::{Visible, exists, list};
 pub use metadata::{Metadata, add_metadata, list_metadata, metadata, remove_metadata, set_metadata};
 pub use update::{ProjectChange, update};
 
-pub(crate) use list::matching;
+pub(crate) use list::{found, matching};
 
 use crate::access::Grant;
 use crate::audit::{self, Act, Entry};

@@ -8,8 +8,8 @@ use crate::access::{Caller, Viewer, permissions::ListRepositories};
 use crate::members::only_of;
 use crate::projects::{self, Detail};
 use crate::{App, Result, catalog};
-use haven_db::Value;
 use haven_db::list::{Page, Select};
+use haven_db::{Read, Value};
 
 /// The most that is found of each kind: whoever sees so many goes on by writing more of the name.
 pub const MOST: i64 = 1_000;
@@ -40,25 +40,30 @@ pub struct Repository {
 /// # Errors
 /// When the database fails.
 pub async fn search(app: &App, caller: &Caller, text: &str) -> Result<Found> {
+    let Some(like) = repository_pattern(text) else { return Ok(Found::default()) };
     let projects = match project_pattern(text) {
-        Some(like) => {
-            let found = projects::matching(app, caller, &like, MOST).await?;
-            projects::details(app, caller, found, false).await?
-        }
-        None => Vec::new(),
+        Some(like) => projects::matching(app, caller, &like, MOST)?,
+        None => Read::nothing(),
     };
-    let repositories = match repository_pattern(text) {
-        Some(like) => repositories(app, caller, text, like).await?,
-        None => Vec::new(),
-    };
+    // What many names contain is soon found by walking through them in order; what few contain, only by their parts.
+    let few = catalog::parts_question(&text.to_ascii_lowercase(), MOST);
+    let may_be_few = few.is_some();
+    let [projects, few] = app.db.read([projects, few.unwrap_or_default()]).await?;
+    let few = if may_be_few { catalog::parts_found(&few, MOST)? } else { None };
+    let projects = projects::details(app, caller, projects::found(&projects)?, false).await?;
+    let repositories = repositories(app, caller, like, few).await?;
     Ok(Found { projects, repositories })
 }
 
-async fn repositories(app: &App, caller: &Caller, text: &str, like: String) -> Result<Vec<Repository>> {
+/// Of `few`, where there are no more that may have it.
+async fn repositories(
+    app: &App,
+    caller: &Caller,
+    like: String,
+    few: Option<Vec<i64>>,
+) -> Result<Vec<Repository>> {
     let select = Select::new(sql::COLUMNS, sql::FROM).filter(sql::NAME_LIKE, like);
     let values = |ids: &[i64]| ids.iter().map(|id| Value::from(*id)).collect();
-    // What many names contain is soon found by walking through them in order; what few contain, only by their parts.
-    let few = catalog::repositories_that_may_have(app, &text.to_ascii_lowercase(), MOST).await?;
     let select = match few {
         Some(ids) if ids.is_empty() => return Ok(Vec::new()),
         Some(ids) => select.filter_in("r.id", values(&ids)),

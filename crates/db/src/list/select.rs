@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Column, Kind, Match, Page, Query, Scalar, q, same_key};
-use crate::{Db, Engine, Error, Result, Row, Timestamp, Tx, Value};
+use crate::{Db, Engine, Error, Read, Result, Row, Timestamp, Tx, Value};
 
 /// A list statement. Text comes only from the program, values are only ever bound.
 ///
@@ -108,6 +108,12 @@ impl Select {
         db.query(&sql, &values).await
     }
 
+    /// The rows of the page as a question, to be asked with others.
+    pub fn read(&self, db: &Db) -> Result<Read> {
+        let (sql, values) = self.statement(db.engine())?;
+        Ok(Read::new(sql, values))
+    }
+
     /// As [`Select::fetch`], inside a transaction.
     pub async fn fetch_in(&self, tx: &mut Tx) -> Result<Vec<Row>> {
         let (sql, values) = self.statement(tx.engine())?;
@@ -126,9 +132,17 @@ impl Select {
         db.query_one(&sql, &values).await?.get(0)
     }
 
-    /// The rows of the page and how many there are on all pages. A page that is not full says so itself.
+    /// The rows of the page and how many there are on all pages.
     pub async fn fetch_page(&self, db: &Db) -> Result<(Vec<Row>, i64)> {
+        if db.engine() == Engine::Postgres && self.page.size > 0 {
+            // To count in vain costs less than to ask twice.
+            let (sql, values) = self.count_statement(db.engine(), None)?;
+            let [rows, total] = db.read([self.read(db)?, Read::new(sql, values)]).await?;
+            let total = total.first().map_or(Ok(0), |row| row.get(0))?;
+            return Ok((rows, total));
+        }
         let rows = self.fetch(db).await?;
+        // A page that is not full says so itself.
         let total = match self.page.total(rows.len()) {
             Some(total) => total,
             None => self.count(db).await?,

@@ -9,6 +9,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use deadpool_postgres::{Client, Pool};
+use futures::future::join_all;
 use tokio::runtime::Handle;
 use tokio_postgres::types::ToSql;
 
@@ -43,6 +44,20 @@ impl Postgres {
             answer => answer,
         }
         .map(|answer| answer.rows)
+    }
+
+    /// As [`Self::query`] for each of several statements, which all are on their way before the first answer comes.
+    pub(crate) async fn query_each(&self, statements: &[(String, Vec<Value>)]) -> Result<Vec<Vec<Row>>> {
+        if statements.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut connection = self.connection().await?;
+        match connection.run_each(statements).await {
+            Err(error) if connection.ended(&error) => {
+                self.instead_of(connection).await?.run_each(statements).await
+            }
+            answers => answers,
+        }
     }
 
     pub(crate) async fn execute(&self, sql: &str, params: &[Value]) -> Result<u64> {
@@ -90,6 +105,20 @@ impl Connection {
         let answer = tokio::time::timeout(self.patience, run(self.client()?, sql, params)).await;
         self.is_asked = false;
         answer.unwrap_or_else(|_| Err(self.silent().running(sql)))
+    }
+
+    /// Runs statements that only read. All are waited for, also when one fails: whoever has this connection next would
+    /// wait for the rest.
+    async fn run_each(&mut self, statements: &[(String, Vec<Value>)]) -> Result<Vec<Vec<Row>>> {
+        self.is_asked = true;
+        let client = self.client()?;
+        let runs = statements.iter().map(|(sql, params)| run(client, sql, params));
+        let answers = tokio::time::timeout(self.patience, join_all(runs)).await;
+        self.is_asked = false;
+        match answers {
+            Ok(answers) => answers.into_iter().map(|answer| Ok(answer?.rows)).collect(),
+            Err(_) => Err(self.silent().running(&statements[0].0)),
+        }
     }
 
     /// Begins or ends a transaction.

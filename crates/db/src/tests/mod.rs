@@ -5,6 +5,7 @@ mod group;
 mod lists;
 mod migrations;
 mod pool;
+mod together;
 mod transactions;
 mod types;
 

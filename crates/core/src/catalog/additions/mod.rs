@@ -93,7 +93,7 @@ pub enum Content {
 pub fn offered(kind: &str, manifest_media_type: &str) -> &'static [AdditionName] {
     use AdditionName::{BuildHistory, Dependencies, Files, License, Readme, Sbom, Values};
     match kind {
-        _ if matches!(manifest_media_type, media_type::OCI_INDEX | media_type::DOCKER_MANIFEST_LIST) => &[],
+        _ if media_type::is_index(manifest_media_type) => &[],
         "IMAGE" | "WASM" => &[BuildHistory],
         "CHART" => &[Values, Readme, Dependencies],
         "CNAI" => &[Readme, License, Files],

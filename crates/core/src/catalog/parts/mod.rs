@@ -5,8 +5,8 @@
 
 mod sql;
 
-use crate::{App, Result};
-use haven_db::{Tx, params};
+use crate::Result;
+use haven_db::{Read, Row, Tx, params};
 
 /// No more of a text is compared with a row; the statements and the migration cut names off there.
 const LENGTH: usize = 24;
@@ -23,12 +23,16 @@ pub(super) async fn remove(tx: &mut Tx, repository: i64) -> Result<()> {
     Ok(())
 }
 
-/// The repositories whose name may have this text in it: all that do, and of a long text also some that have only its
-/// beginning. None where there are so many that to walk through all repositories in the order of their names is no more
-/// work. The text is of letters that names are made of.
-pub(crate) async fn may_have(app: &App, text: &str, most: i64) -> Result<Option<Vec<i64>>> {
-    let Some((from, to)) = range(text) else { return Ok(None) };
-    let rows = app.db.query(sql::BETWEEN, params![from, to, most.saturating_add(1)]).await?;
+/// The question for the repositories whose name may have a text in it: all that do, and of a long text also some that have
+/// only its beginning. None where every name has it. The text is of letters that names are made of.
+pub(crate) fn question(text: &str, most: i64) -> Option<Read> {
+    let (from, to) = range(text)?;
+    Some(Read::new(sql::BETWEEN, params![from, to, most.saturating_add(1)]))
+}
+
+/// The repositories in its answer. None where there are so many that to walk through all repositories in the order of their
+/// names is no more work.
+pub(crate) fn found(rows: &[Row], most: i64) -> Result<Option<Vec<i64>>> {
     if i64::try_from(rows.len()).unwrap_or(i64::MAX) > most {
         return Ok(None);
     }
