@@ -147,6 +147,7 @@ pub async fn set(app: &App, grant: &SystemGrant<Administer>, change: Change) -> 
         }
     }
     let mut tx = app.db.begin().await?;
+    tx.execute(sql::TAKE_TURN, params![]).await?;
     let before = from_rows(app, &tx.query(sql::ALL, params![]).await?)?;
     let mut after = before.clone();
     for (item, text) in &changes {
