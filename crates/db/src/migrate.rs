@@ -27,6 +27,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     same(8, "audit", include_str!("../../../migrations/0008_audit.sql")),
     same(9, "labels", include_str!("../../../migrations/0009_labels.sql")),
     same(10, "search", include_str!("../../../migrations/0010_search.sql")),
+    same(11, "referrers", include_str!("../../../migrations/0011_referrers.sql")),
 ];
 
 /// A step whose text serves both engines.

@@ -30,7 +30,7 @@ pub use delete::delete as delete_manifest;
 pub use mount::mount;
 pub use pull::{ManifestCache, Pulled, count_pull, manifest};
 pub use push::{Pushed, push};
-pub use referrers::{Referrer, referrers};
+pub use referrers::{Referrer, Referrers, Wanted, referrers};
 pub use sweep::{Purge, purge_uploads};
 pub use uploads::{
     Chunk, Owner, Session, append, cancel, count as count_uploads, finish, owner, start, status,

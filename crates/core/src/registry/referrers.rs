@@ -19,7 +19,33 @@ pub struct Referrer {
     pub annotations: Map<String, Value>,
 }
 
-/// Every referrer of a subject, which itself need not exist.
+/// Which of them are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Only those of this type.
+    pub artifact_type: Option<String>,
+    /// Only those after this position of an earlier page.
+    pub after: i64,
+    /// At most so many.
+    pub limit: Option<usize>,
+}
+
+/// One page, in the order in which they came.
+#[derive(Clone, Debug)]
+pub struct Referrers {
+    pub page: Vec<Referrer>,
+    /// How many there are on all pages, of whatever type.
+    pub total: i64,
+    /// Where the next page begins, if there is one.
+    pub next: Option<i64>,
+}
+
+/// The most on one page. Not every client asks for a second one, so it is more than a subject usually has.
+const MAX: usize = 1000;
+/// The most bytes of annotations on a page with more than one: a client of the field takes answers of up to 4 MiB.
+const MAX_ANNOTATIONS: i64 = 2 << 20;
+
+/// The referrers of a subject, which itself need not exist.
 ///
 /// # Errors
 /// When the database fails.
@@ -28,21 +54,32 @@ pub async fn referrers(
     grant: &Grant<Pull>,
     repository: &RepositoryName,
     subject: &Digest,
-) -> Result<Vec<Referrer>> {
-    let rows = app
-        .db
-        .query(sql::REFERRERS, params![repository.as_str(), subject.as_str(), grant.project.id])
-        .await?;
-    let mut found = Vec::with_capacity(rows.len());
-    for row in rows {
+    wanted: &Wanted,
+) -> Result<Referrers> {
+    let of = params![repository.as_str(), subject.as_str(), grant.project.id];
+    let total = app.db.query_one(sql::COUNT_REFERRERS, of).await?.get(0)?;
+    let limit = wanted.limit.unwrap_or(MAX).min(MAX);
+    let mut of = of.to_vec();
+    of.extend_from_slice(params![
+        wanted.after,
+        wanted.artifact_type.as_deref().unwrap_or_default(),
+        i64::try_from(limit + 1).unwrap_or(i64::MAX),
+        MAX_ANNOTATIONS,
+    ]);
+    let rows = app.db.query(sql::REFERRERS, &of).await?;
+    let mut page = Vec::with_capacity(rows.len().min(limit));
+    let mut next = None;
+    for row in rows.iter().take(limit) {
         let annotations: String = row.get(4)?;
-        found.push(Referrer {
+        page.push(Referrer {
             digest: row.get(0)?,
             media_type: row.get(1)?,
             size: row.get(2)?,
             artifact_type: row.get(3)?,
             annotations: serde_json::from_str(&annotations).unwrap_or_default(),
         });
+        let (id, found): (i64, i64) = (row.get(5)?, row.get(6)?);
+        next = i64::try_from(page.len()).is_ok_and(|shown| shown < found).then_some(id);
     }
-    Ok(found)
+    Ok(Referrers { page, total, next })
 }

@@ -109,10 +109,19 @@ pub(super) const BY_DIGEST: &str =
     "SELECT a.digest, a.manifest_media_type, a.id, r.id, CAST(NULL AS BIGINT) FROM repository r
     JOIN artifact a ON a.repository_id = r.id WHERE r.name = $1 AND a.digest = $2 AND r.project_id = $3";
 
-pub(super) const REFERRERS: &str =
-    "SELECT a.digest, a.manifest_media_type, a.manifest_size, a.artifact_type, a.annotations
-    FROM repository r JOIN accessory x ON x.repository_id = r.id JOIN artifact a ON a.id = x.artifact_id
-    WHERE r.name = $1 AND x.subject_digest = $2 AND r.project_id = $3 ORDER BY a.id";
+/// The next `$6` of a subject, as far as their annotations together take no more than `$7` bytes, and at least one. Lengths
+/// are added up before any annotation is read; the last column is how many there were before that.
+pub(super) const REFERRERS: &str = "WITH next AS (SELECT x.artifact_id, OCTET_LENGTH(a.annotations) AS bytes
+        FROM repository r JOIN accessory x ON x.repository_id = r.id JOIN artifact a ON a.id = x.artifact_id
+        WHERE r.name = $1 AND x.subject_digest = $2 AND r.project_id = $3 AND x.artifact_id > $4
+            AND ($5 = '' OR a.artifact_type = $5) ORDER BY x.artifact_id LIMIT $6),
+    page AS (SELECT artifact_id, ROW_NUMBER() OVER (ORDER BY artifact_id) AS position,
+        SUM(bytes) OVER (ORDER BY artifact_id) AS bytes, COUNT(*) OVER () AS found FROM next)
+    SELECT a.digest, a.manifest_media_type, a.manifest_size, a.artifact_type, a.annotations, a.id, page.found
+    FROM page JOIN artifact a ON a.id = page.artifact_id WHERE page.bytes <= $7 OR page.position = 1 ORDER BY a.id";
+
+pub(super) const COUNT_REFERRERS: &str = "SELECT COUNT(*) FROM repository r
+    JOIN accessory x ON x.repository_id = r.id WHERE r.name = $1 AND x.subject_digest = $2 AND r.project_id = $3";
 
 pub(super) const TAGS: &str = "SELECT t.name FROM tag t WHERE t.repository_id = $1 AND t.name > $2
     ORDER BY t.name LIMIT $3";

@@ -16,6 +16,7 @@ mod push_and_pull;
 mod quotas;
 mod random;
 mod redirects;
+mod referrers;
 mod replicas;
 mod rest;
 mod robots;

@@ -5,10 +5,12 @@ use super::auth::Answer;
 use crate::kit::Params;
 use axum::response::{IntoResponse, Response};
 use haven_core::Error;
-use haven_core::registry::{self, Listing, Referrer};
+use haven_core::registry::{self, Listing, Referrer, Wanted};
 use haven_oci::{Digest, RepositoryName, media_type};
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
 
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
@@ -40,17 +42,21 @@ impl Call {
 
     pub(super) async fn referrers(&self, name: &RepositoryName, subject: &Digest) -> Answer {
         let grant = self.may_pull(name).await?;
-        let found = registry::referrers(&self.web.app, &grant, name, subject).await?;
-        let wanted = self.query()?.text("artifactType");
-        let total = found.len();
-        let shown =
-            found.into_iter().filter(|one| wanted.as_ref().is_none_or(|kind| *kind == one.artifact_type));
-        let manifests: Vec<Value> = shown.map(descriptor).collect();
+        let (limit, last) = self.window()?;
+        let unknown = |_| Error::bad_request("last is not where a page of this list ended");
+        let after = if last.is_empty() { 0 } else { last.parse().map_err(unknown)? };
+        let wanted = Wanted { artifact_type: self.query()?.text("artifactType"), after, limit };
+        let found = registry::referrers(&self.web.app, &grant, name, subject, &wanted).await?;
+        let manifests: Vec<Value> = found.page.into_iter().map(descriptor).collect();
         let body = json!({ "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": manifests });
         let mut response = json_response(&body, media_type::OCI_INDEX);
-        response.headers_mut().insert(TOTAL_COUNT, HeaderValue::from(total));
-        if wanted.is_some() {
-            response.headers_mut().insert(FILTERS_APPLIED, HeaderValue::from_static("artifactType"));
+        let headers = response.headers_mut();
+        headers.insert(TOTAL_COUNT, HeaderValue::from(found.total));
+        if wanted.artifact_type.is_some() {
+            headers.insert(FILTERS_APPLIED, HeaderValue::from_static("artifactType"));
+        }
+        if let Some(next) = found.next {
+            add_link(headers, &following(&format!("/v2/{name}/referrers/{subject}"), &wanted, next));
         }
         Ok(response)
     }
@@ -88,12 +94,28 @@ fn paged(body: &Value, listing: &Listing, limit: Option<usize>, path: &str) -> R
     let mut response = json_response(body, "application/json; charset=utf-8");
     if let (true, Some(last)) = (listing.more, listing.names.last()) {
         let limit = limit.unwrap_or(listing.names.len());
-        let link = format!("<{path}?last={}&n={limit}>; rel=\"next\"", last.replace('/', "%2F"));
-        if let Ok(link) = HeaderValue::from_str(&link) {
-            response.headers_mut().insert(header::LINK, link);
-        }
+        let next = format!("{path}?last={}&n={limit}", last.replace('/', "%2F"));
+        add_link(response.headers_mut(), &next);
     }
     response
+}
+
+/// The address of the page of referrers that follows this position.
+fn following(path: &str, wanted: &Wanted, position: i64) -> String {
+    let mut next = format!("{path}?last={position}");
+    if let Some(limit) = wanted.limit {
+        let _ = write!(next, "&n={limit}");
+    }
+    if let Some(kind) = &wanted.artifact_type {
+        let _ = write!(next, "&artifactType={}", utf8_percent_encode(kind, NON_ALPHANUMERIC));
+    }
+    next
+}
+
+fn add_link(headers: &mut HeaderMap, next: &str) {
+    if let Ok(link) = HeaderValue::from_str(&format!("<{next}>; rel=\"next\"")) {
+        headers.insert(header::LINK, link);
+    }
 }
 
 fn json_response(body: &Value, content_type: &'static str) -> Response {
