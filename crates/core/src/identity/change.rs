@@ -77,12 +77,12 @@ pub async fn change_password(
         }
     }
     check_rule(change.new)?;
-    let turn = password::turn().await?;
+    let turn = app.passwords.turns().next(Some(change.address)).await?;
     if password::verify(&turn, change.new, &stored).await? {
         return Err(Error::bad_request("New password is identical to old password"));
     }
     drop(turn);
-    let hash = password::hash(change.new).await?;
+    let hash = password::hash(app, change.new).await?;
 
     let (now, lifetime) = (app.clock.now(), sessions::lifetime(app).await?);
     let mut tx = app.db.begin().await?;
@@ -111,7 +111,7 @@ pub async fn reset_password(
     password: &str,
 ) -> Result<()> {
     check_rule(password)?;
-    let hash = password::hash(password).await?;
+    let hash = password::hash(app, password).await?;
     let mut tx = app.db.begin().await?;
     let name = hold(&mut tx, id).await?;
     tx.execute(sql::RESET_PASSWORD, params![id, hash, app.clock.now()]).await?;

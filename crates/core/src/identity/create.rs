@@ -56,7 +56,7 @@ async fn make(app: &App, actor: &str, new: &NewUser, sysadmin: bool) -> Result<i
     check_rule(&new.password)?;
     rules::check_username(&new.username)?;
     rules::check_profile(&new.profile)?;
-    let hash = password::hash(&new.password).await?;
+    let hash = password::hash(app, &new.password).await?;
 
     let mut tx = app.db.begin().await?;
     let id = insert(app, &mut tx, new, &hash, sysadmin).await?;

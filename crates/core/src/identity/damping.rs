@@ -51,7 +51,7 @@ impl Attempt {
 }
 
 /// The network that one client is likely to have for itself: an IPv4 address, or a /64 of IPv6.
-fn network(address: IpAddr) -> String {
+pub(super) fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {

@@ -4,8 +4,9 @@
 //! log-in reads: a changed password counts at once on every replica, and a burst of pulls pays for Argon2 once.
 
 use super::damping::{self, Attempt, Standing};
-use super::password::{self, Turn};
+use super::password;
 use super::sql;
+use super::turns::{Turn, Turns};
 use crate::access::{Caller, Person};
 use crate::{App, Error, Result, access_tokens, robots};
 use haven_db::{Timestamp, params};
@@ -59,12 +60,13 @@ pub(crate) struct Candidate {
     pub(crate) stored: String,
 }
 
-/// What one process remembers of log-ins, for a minute.
+/// What one process remembers of log-ins, for a minute, and whose turn it is.
 pub struct Passwords {
     key: [u8; 32],
     verified: Cache<Holder, (i64, [u8; 32])>,
     /// How often the remembered one was missed.
     missed: Cache<Attempt, u32>,
+    turns: Turns,
     delay: Duration,
 }
 
@@ -82,12 +84,17 @@ impl Passwords {
             key,
             verified: Cache::builder().max_capacity(10_000).time_to_live(MINUTE).build(),
             missed: Cache::builder().max_capacity(100_000).time_to_live(MINUTE).build(),
+            turns: Turns::new(),
             delay,
         })
     }
 
     pub(super) fn delay(&self) -> Duration {
         self.delay
+    }
+
+    pub(super) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     fn keyed(&self, secret: &str) -> Result<Hmac<Sha256>> {
@@ -155,7 +162,7 @@ enum Among {
 /// they are wrong, after a delay.
 ///
 /// # Errors
-/// When the database fails.
+/// `Unavailable` when too many passwords wait to be checked, which is no failure of whoever came with them.
 pub async fn authenticate(app: &App, credentials: &Credentials<'_>) -> Result<Caller> {
     if access_tokens::looks_like_one(credentials.secret) {
         return access_tokens::caller(app, credentials.secret, Some(credentials.principal)).await;
@@ -213,7 +220,7 @@ async fn look(app: &App, credentials: &Credentials<'_>, among: Among, attempt: A
         }
         passwords.missed(attempt);
     }
-    let turn = password::turn().await?;
+    let turn = passwords.turns.next(Some(credentials.address)).await?;
     // Of guesses that came together only those pass that were being checked when the first one failed.
     let standing = damping::standing(app, attempt).await?;
     if !damping::claim(app, attempt, standing).await? {
@@ -235,7 +242,7 @@ async fn look(app: &App, credentials: &Credentials<'_>, among: Among, attempt: A
 
 /// Whose secret it is, asked in the places where people and robots are known, in order. There is one: accounts that have a
 /// password here.
-async fn ask(app: &App, turn: &Turn, candidates: &[Candidate], secret: &str) -> Result<Option<usize>> {
+async fn ask(app: &App, turn: &Turn<'_>, candidates: &[Candidate], secret: &str) -> Result<Option<usize>> {
     // A burst of log-ins pays once.
     if let Some(index) = app.passwords.remembered(candidates, secret)? {
         return Ok(Some(index));

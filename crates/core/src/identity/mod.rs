@@ -9,6 +9,7 @@ mod login;
 mod password;
 mod rules;
 pub(crate) mod sql;
+mod turns;
 
 pub use change::{
     PasswordChange, change_cli_secret, change_password, reset_password, set_sysadmin, update_profile,
@@ -90,7 +91,7 @@ pub(crate) async fn needs_first_password(app: &App) -> Result<bool> {
 
 /// Sets the administrator's password if there is none. Of several replicas that start together one wins.
 pub(crate) async fn set_first_password(app: &App, password: &str) -> Result<bool> {
-    let hash = password::hash(password).await?;
+    let hash = password::hash(app, password).await?;
     let changed = app.db.execute(sql::FIRST_PASSWORD, params![hash, app.clock.now()]).await?;
     Ok(changed > 0)
 }

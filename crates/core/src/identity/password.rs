@@ -1,22 +1,26 @@
 //! Hashes of passwords, the rule for new ones, and making one.
 
-use crate::{Error, Result};
+use super::turns::Turn;
+use crate::{App, Error, Result};
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use tokio::sync::{Semaphore, SemaphorePermit};
-
-/// Argon2id takes 19 MiB for each check; more than two at once would let a burst of log-ins take the machine.
-static CHECKS: Semaphore = Semaphore::const_new(2);
 
 const LOWER: &[u8] = b"abcdefghijkmnpqrstuvwxyz";
 const UPPER: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZ";
 const DIGITS: &[u8] = b"23456789";
 
 /// The hash to store, as a PHC string (Argon2id, RFC 9106).
-pub(crate) async fn hash(password: &str) -> Result<String> {
+///
+/// # Errors
+/// `Unavailable` when too many passwords wait to be checked.
+pub(crate) async fn hash(app: &App, password: &str) -> Result<String> {
+    let turn = app.passwords.turns().next(None).await?;
+    hash_now(&turn, password).await
+}
+
+async fn hash_now(_turn: &Turn<'_>, password: &str) -> Result<String> {
     let password = password.to_owned();
-    let _turn = turn().await?;
     off_thread(move || {
         let hash = Argon2::default().hash_password(password.as_bytes());
         hash.map(|hash| hash.to_string())
@@ -25,17 +29,8 @@ pub(crate) async fn hash(password: &str) -> Result<String> {
     .await?
 }
 
-/// The right to check one password now.
-pub(super) struct Turn(#[expect(dead_code, reason = "held, not read")] SemaphorePermit<'static>);
-
-/// Waits until a password may be checked.
-pub(super) async fn turn() -> Result<Turn> {
-    let permit = CHECKS.acquire().await;
-    Ok(Turn(permit.map_err(|error| Error::internal("password check").because(error))?))
-}
-
 /// Whether a password belongs to a stored hash. Without a hash the same time is spent, and the answer is no.
-pub(super) async fn verify(_turn: &Turn, password: &str, stored: &str) -> Result<bool> {
+pub(super) async fn verify(_turn: &Turn<'_>, password: &str, stored: &str) -> Result<bool> {
     let (password, stored) = (password.to_owned(), stored.to_owned());
     off_thread(move || match PasswordHash::new(&stored) {
         Ok(hash) => Argon2::default().verify_password(password.as_bytes(), &hash).is_ok(),
@@ -108,7 +103,8 @@ pub(crate) fn random_text(alphabet: &[u8], length: usize) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_rule, generate, hash, turn, verify};
+    use super::super::turns::Turns;
+    use super::{check_rule, generate, hash_now, verify};
 
     #[test]
     fn the_rule_wants_length_and_three_kinds() {
@@ -132,9 +128,10 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_right_password_verifies() {
-        let stored = hash("Harbor12345").await.unwrap();
+        let turns = Turns::new();
+        let turn = turns.next(None).await.unwrap();
+        let stored = hash_now(&turn, "Harbor12345").await.unwrap();
         assert!(stored.starts_with("$argon2id$"));
-        let turn = turn().await.unwrap();
         assert!(verify(&turn, "Harbor12345", &stored).await.unwrap());
         assert!(!verify(&turn, "Harbor12346", &stored).await.unwrap());
         assert!(!verify(&turn, "", "").await.unwrap(), "no hash, no log-in");

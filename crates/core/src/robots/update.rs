@@ -67,7 +67,7 @@ pub async fn refresh(app: &App, caller: &Caller, id: i64, chosen: &str) -> Resul
         (Some(secret), stored)
     } else {
         identity::check_rule(chosen)?;
-        (None, identity::hash(chosen).await?)
+        (None, identity::hash(app, chosen).await?)
     };
     changed(id, app.db.execute(sql::NEW_SECRET, params![id, stored, app.clock.now()]).await?)?;
     Ok(made)

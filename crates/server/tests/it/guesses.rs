@@ -198,3 +198,43 @@ async fn a_clock_that_is_turned_back_keeps_nobody_waiting() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_flood_is_sent_away_and_keeps_nobody_else_waiting() {
+    on_each_engine(async |app| {
+        app.person("ann").await;
+        let network = Network { trusted: vec!["127.0.0.0/8".parse().unwrap()], ..Network::default() };
+        let client = app.replica_within(network, Duration::from_millis(1)).await;
+        let doors = [CURRENT, "/v2/", "/service/token?service=harbor-registry", "/api/v2.0/projects"];
+        let flood: Vec<_> = (0..400)
+            .map(|n| {
+                let guess = client.with_password(&format!("name{n}"), "wrong");
+                let flooding = [("x-forwarded-for", "192.0.2.9")];
+                tokio::spawn(
+                    async move { guess.request(http::Method::GET, doors[n % 4], &flooding, "").await },
+                )
+            })
+            .collect();
+        // By now they stand in line.
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        let other = [("x-forwarded-for", "192.0.2.10")];
+        let ann = client.with_password("ann", PASSWORD).request(http::Method::GET, CURRENT, &other, "").await;
+        assert_eq!(ann.status, 200, "{}", ann.text());
+        let (mut looked_at, mut sent_away) = (0, 0);
+        for answer in flood {
+            let answer = answer.await.unwrap();
+            if answer.status == 503 {
+                assert_eq!((answer.header("retry-after"), answer.code().as_str()), ("5", "UNAVAILABLE"));
+                sent_away += 1;
+            } else {
+                looked_at += 1;
+            }
+        }
+        assert!(sent_away > 100 && looked_at >= 128, "{sent_away} sent away, {looked_at} looked at");
+        assert_eq!(failures(&app).await.0, looked_at, "only what was looked at counts");
+        assert_eq!(status(&client).await, 200);
+    })
+    .await;
+}

@@ -1,0 +1,111 @@
+//! Turns at checking passwords. Each check takes a core for a while and 19 MiB (Argon2id), so few are made at once, and
+//! few requests wait for theirs: whoever floods the door is sent away, and does not keep everybody else waiting.
+
+use super::damping::network;
+use crate::{Code, Error, Result};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// More at once would let a burst of log-ins take the machine.
+const AT_ONCE: usize = 2;
+/// So many wait; that is a matter of seconds.
+const WAITING: usize = 256;
+/// So many of them come from one network, so that there is room for others.
+const OF_ONE_NETWORK: usize = WAITING / 2;
+
+/// Who may check a password in this process, and who waits for it.
+pub(super) struct Turns {
+    checks: Semaphore,
+    line: Mutex<Line>,
+}
+
+/// How many wait, in all and by the network that they came from.
+#[derive(Default)]
+struct Line {
+    all: usize,
+    of: HashMap<String, usize>,
+}
+
+/// The right to check one password now.
+pub(super) struct Turn<'a>(#[expect(dead_code, reason = "held, not read")] SemaphorePermit<'a>);
+
+/// A place in the line, which is left when its request goes on or is given up.
+struct Place<'a> {
+    turns: &'a Turns,
+    network: String,
+}
+
+impl Turns {
+    pub(super) fn new() -> Self {
+        Self { checks: Semaphore::new(AT_ONCE), line: Mutex::default() }
+    }
+
+    /// Waits until a password may be checked. Without an address it is one that somebody sets.
+    ///
+    /// # Errors
+    /// `Unavailable` at once when too many wait already.
+    pub(super) async fn next(&self, address: Option<IpAddr>) -> Result<Turn<'_>> {
+        let _place = self.queue(address.map(network).unwrap_or_default())?;
+        let permit = self.checks.acquire().await;
+        Ok(Turn(permit.map_err(|error| Error::internal("password check").because(error))?))
+    }
+
+    fn queue(&self, network: String) -> Result<Place<'_>> {
+        let mut line = self.line();
+        let of_network = line.of.get(&network).copied().unwrap_or_default();
+        if line.all >= WAITING || of_network >= OF_ONE_NETWORK {
+            return Err(Error::new(Code::Unavailable, "too many passwords wait to be checked"));
+        }
+        line.all += 1;
+        line.of.insert(network.clone(), of_network + 1);
+        drop(line);
+        Ok(Place { turns: self, network })
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut line = self.turns.line();
+        line.all = line.all.saturating_sub(1);
+        match line.of.get_mut(&self.network) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(line.of.remove(&self.network)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AT_ONCE, OF_ONE_NETWORK, Turns, WAITING};
+    use futures::FutureExt;
+    use std::net::IpAddr;
+
+    #[test]
+    fn a_network_and_all_together_have_a_bounded_line() {
+        let turns = Turns::new();
+        let from = |n: u8| Some(IpAddr::from([192, 0, 2, n]));
+        let held: Vec<_> =
+            (0..AT_ONCE).map(|_| turns.next(from(1)).now_or_never().unwrap().unwrap()).collect();
+        let mut waiting: Vec<_> = (0..OF_ONE_NETWORK).map(|_| Box::pin(turns.next(from(1)))).collect();
+        assert!(waiting.iter_mut().all(|waits| waits.now_or_never().is_none()));
+        assert!(turns.next(from(1)).now_or_never().unwrap().is_err(), "no more of this network");
+        for n in 2..2 + u8::try_from(WAITING - OF_ONE_NETWORK).unwrap() {
+            let mut other = Box::pin(turns.next(from(n)));
+            assert!((&mut other).now_or_never().is_none());
+            waiting.push(other);
+        }
+        assert!(turns.next(from(200)).now_or_never().unwrap().is_err(), "no more of any");
+        drop(waiting.pop());
+        assert!(turns.next(None).now_or_never().is_none(), "who gave up leaves room");
+        drop(waiting);
+        drop(held);
+        assert!(turns.next(from(1)).now_or_never().unwrap().is_ok());
+        assert!(turns.line().of.is_empty() && turns.line().all == 0);
+    }
+}
