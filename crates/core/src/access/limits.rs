@@ -84,9 +84,14 @@ impl Limits {
         self.projects.is_none() && self.reach.contains(&Reach::Api)
     }
 
-    /// Whether lists are seen with the person's eyes.
+    /// Whether they leave room for reading over the REST API: lists are seen with the person's eyes.
     pub(super) fn cover_reading(&self) -> bool {
         self.reach.iter().any(|reach| matches!(reach, Reach::Read | Reach::Api))
+    }
+
+    /// Whether they leave room for reading what belongs to no project, or to all of them.
+    pub(super) fn cover_reading_everything(&self) -> bool {
+        self.projects.is_none() && self.cover_reading()
     }
 }
 
@@ -128,6 +133,7 @@ mod tests {
             }
             assert_eq!(Reach::parse(reach.as_str()), Some(reach));
             assert_eq!(limits.cover_everything(), reach == Reach::Api);
+            assert_eq!(limits.cover_reading_everything(), matches!(reach, Reach::Read | Reach::Api));
         }
         assert!(!limits(&[Reach::Push], None).cover(&project(7), Resource::Tag, Push));
         assert!(limits(&[Reach::Pull, Reach::Read], None).cover(&project(7), Resource::Repository, Pull));
@@ -140,7 +146,7 @@ mod tests {
         let limits = limits(&[Reach::Api], Some(&[7]));
         assert!(limits.cover(&project(7), Resource::Repository, Action::Push));
         assert!(!limits.cover(&project(8), Resource::Repository, Action::Pull));
-        assert!(!limits.cover_everything() && limits.cover_reading());
+        assert!(!limits.cover_everything() && limits.cover_reading() && !limits.cover_reading_everything());
         assert!(!self::limits(&[Reach::Api], Some(&[])).cover(&project(7), Resource::Project, Action::Read));
     }
 }

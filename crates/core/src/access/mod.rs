@@ -211,6 +211,28 @@ pub fn require_authenticated(caller: &Caller) -> Result<()> {
     }
 }
 
+/// Asks for somebody who may read over the REST API what needs no further permission.
+///
+/// # Errors
+/// `Unauthorized` for an anonymous caller, `Forbidden` for a token that was not made for reading.
+pub fn require_reader(caller: &Caller) -> Result<()> {
+    match caller {
+        Caller::Limited(limited) if !limited.limits.cover_reading() => Err(caller.refusal()),
+        _ => require_authenticated(caller),
+    }
+}
+
+/// As [`require_reader`], for what belongs to no project or tells of all of them.
+///
+/// # Errors
+/// The same; also `Forbidden` for a token that is limited to projects.
+pub fn require_reader_of_all(caller: &Caller) -> Result<()> {
+    match caller {
+        Caller::Limited(limited) if !limited.limits.cover_reading_everything() => Err(caller.refusal()),
+        _ => require_authenticated(caller),
+    }
+}
+
 /// Asks that there is a person behind the request, whatever they may do.
 ///
 /// # Errors

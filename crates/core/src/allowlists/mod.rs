@@ -3,7 +3,7 @@
 
 mod sql;
 
-use crate::access::{Caller, SystemGrant, permissions::Administer, require_authenticated};
+use crate::access::{Caller, SystemGrant, permissions::Administer, require_reader_of_all};
 use crate::{App, Error, Result};
 use haven_db::{Read, Row, Timestamp, Tx, params};
 use std::collections::{HashMap, HashSet};
@@ -75,9 +75,9 @@ impl NewAllowlist {
 /// The list of the system, for anybody who has logged in.
 ///
 /// # Errors
-/// `Unauthorized` for nobody.
+/// `Unauthorized` for nobody, `Forbidden` for a token that was not made for this.
 pub async fn system(app: &App, caller: &Caller) -> Result<Allowlist> {
-    require_authenticated(caller)?;
+    require_reader_of_all(caller)?;
     let [rows] = app.db.read([about(&[SYSTEM])]).await?;
     Ok(by_project(&rows)?.remove(&SYSTEM).unwrap_or_default())
 }

@@ -66,9 +66,9 @@ const MOST_LINES: i64 = 10_000;
 /// may see.
 ///
 /// # Errors
-/// `Unauthorized` for nobody.
+/// `Unauthorized` for nobody, `Forbidden` for a token that was not made for this.
 pub async fn visible(app: &App, caller: &Caller) -> Result<Scope> {
-    access::require_authenticated(caller)?;
+    access::require_reader(caller)?;
     if access::may_system(caller, SystemResource::AuditLog, Action::List) {
         return Ok(Scope(Extent::Everywhere));
     }

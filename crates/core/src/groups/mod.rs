@@ -7,7 +7,7 @@ mod dn;
 mod sql;
 
 use crate::access::permissions::{CreateGroup, DeleteGroup, ListGroups, ReadGroup, UpdateGroup};
-use crate::access::{Caller, SystemGrant, require_authenticated};
+use crate::access::{Caller, SystemGrant, require_reader_of_all};
 use crate::members::{self, Entity};
 use crate::{App, Code, Error, Result};
 use haven_db::list::{Column, Kind as As, Match, Page, Query, Select, Term};
@@ -69,9 +69,9 @@ pub async fn list(
 /// The groups whose names contain a text, shortest first, as many as a page may have, with the number of all.
 ///
 /// # Errors
-/// `Unauthorized` for nobody.
+/// `Unauthorized` for nobody, `Forbidden` for a token that was not made for this.
 pub async fn search(app: &App, caller: &Caller, text: &str, page: Page) -> Result<(Vec<Group>, i64)> {
-    require_authenticated(caller)?;
+    require_reader_of_all(caller)?;
     let terms = vec![containing(text.to_owned())];
     let query = Query { terms, sort: Vec::new(), page: Page { number: 1, ..page } };
     self::page(app, &query, sql::SHORTEST_FIRST).await

@@ -3,7 +3,7 @@
 use super::change::is_own;
 use super::{User, change, sql};
 use crate::access::permissions::{ListUsers, ReadUser};
-use crate::access::{Caller, SystemGrant, require_authenticated, require_system};
+use crate::access::{Caller, SystemGrant, require_reader_of_all, require_system};
 use crate::{App, Code, Error, Result, settings};
 use haven_db::list::{Column, Kind, Match, Page, Query, Select, Term};
 use haven_db::params;
@@ -50,9 +50,9 @@ pub async fn list(app: &App, _grant: &SystemGrant<ListUsers>, mut query: Query) 
 /// The names that contain a text, shortest first, as many as a page may have, with the number of all.
 ///
 /// # Errors
-/// `Unauthorized` for nobody.
+/// `Unauthorized` for nobody, `Forbidden` for a token that was not made for this.
 pub async fn search(app: &App, caller: &Caller, text: &str, page: Page) -> Result<(Vec<User>, i64)> {
-    require_authenticated(caller)?;
+    require_reader_of_all(caller)?;
     let term = Term { key: "username".into(), value: Match::Fuzzy(text.to_owned()) };
     let query = Query { terms: vec![term], sort: Vec::new(), page: Page { number: 1, ..page } };
     let select = listed().apply(COLUMNS, &query).default_order(sql::SHORTEST_FIRST);

@@ -2,7 +2,7 @@
 
 mod sql;
 
-use crate::access::{Caller, Viewer, require_authenticated};
+use crate::access::{Caller, Viewer, require_reader};
 use crate::members::only_of;
 use crate::{App, Result};
 use haven_db::list::Select;
@@ -44,9 +44,9 @@ impl Default for Storage {
 /// Counts what the caller may know of.
 ///
 /// # Errors
-/// `Unauthorized` for nobody.
+/// `Unauthorized` for nobody, `Forbidden` for a token that was not made for this.
 pub async fn statistics(app: &App, caller: &Caller) -> Result<Statistics> {
-    require_authenticated(caller)?;
+    require_reader(caller)?;
     let public = counted(app, counts(sql::PUBLIC)).await?;
     let private = private_of(app, caller).await?;
     if !caller.is_sysadmin() {

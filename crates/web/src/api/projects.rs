@@ -8,7 +8,7 @@ use crate::kit::{ApiResult, Json, Paged, Params, ProjectNameOrId, Routes};
 use crate::state::Web;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use haven_core::access::{permissions, require_authenticated};
+use haven_core::access::{permissions, require_reader_of_all};
 use haven_core::projects::{self, Metadata, NewProject, ProjectChange, Visible};
 use http::{StatusCode, header};
 use serde::Deserialize;
@@ -55,11 +55,11 @@ async fn list(State(web): State<Web>, Asked(caller): Asked, mut params: Params) 
     Ok(Paged::new(items, total).into_response())
 }
 
-/// Whether a name is taken, for anybody who has logged in.
+/// Whether a name is taken, for anybody who has logged in; a token must reach beyond single projects.
 async fn head(State(web): State<Web>, Asked(caller): Asked, mut params: Params) -> ApiResult<StatusCode> {
     let name = params.required("project_name");
     params.finish()?;
-    require_authenticated(&caller)?;
+    require_reader_of_all(&caller)?;
     let exists = projects::exists(&web.app, &name).await?;
     Ok(if exists { StatusCode::OK } else { StatusCode::NOT_FOUND })
 }

@@ -6,7 +6,7 @@ use crate::kit::{ApiResult, Json, Routes};
 use crate::state::Web;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use haven_core::access::{require_authenticated, require_system};
+use haven_core::access::{require_reader, require_system};
 use haven_core::{Error, settings, system};
 use http::header;
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ async fn info(State(web): State<Web>, Asked(caller): Asked, origin: Origin) -> A
         "banner_message": settings.banner_message,
         "oidc_provider_name": if settings.auth_mode == "oidc_auth" { &settings.oidc_name } else { "" },
     });
-    if let (true, Some(info)) = (require_authenticated(&caller).is_ok(), info.as_object_mut()) {
+    if let (true, Some(info)) = (require_reader(&caller).is_ok(), info.as_object_mut()) {
         let host = origin.host.clone().unwrap_or_default();
         info.insert("current_time".into(), web.app.clock().now().rfc3339_millis().into());
         info.insert("registry_url".into(), host.into());
