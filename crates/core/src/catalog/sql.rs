@@ -91,9 +91,10 @@ pub(super) const CHILDREN_NAMED: &str =
     "SELECT a.digest FROM artifact a JOIN repository r ON r.id = a.repository_id
     WHERE a.digest IN ({list}) AND r.name = {next}";
 
+/// Takes the keys of links in the order in which whoever takes links away holds them.
 pub(super) const INSERT_ARTIFACT_BLOBS: &str = "INSERT INTO artifact_blob (artifact_id, project_id, digest)
     SELECT CAST({next} AS BIGINT), l.project_id, l.digest FROM project_blob l
-    WHERE l.digest IN ({list}) AND l.project_id = {after} RETURNING digest";
+    WHERE l.digest IN ({list}) AND l.project_id = {after} ORDER BY l.digest RETURNING digest";
 
 /// Some children at once; the parameters are those of one after the other.
 pub(super) fn insert_references(count: usize) -> String {

@@ -69,10 +69,11 @@ pub(super) const UNLINK_BLOBS: &str =
     AND NOT EXISTS (SELECT 1 FROM artifact_blob u
         WHERE u.project_id = project_blob.project_id AND u.digest = project_blob.digest)";
 
-/// All that the artifacts of a list need, for the project `{next}`; answers the size of each that is new to it.
+/// All that the artifacts of a list need, for the project `{next}`; answers the size of each that is new to it. In order,
+/// so that of two who bring the same blobs one waits for the other, and not each for the other.
 pub(super) const LINK_NEEDED: &str = "INSERT INTO project_blob (project_id, digest, created_at)
     SELECT DISTINCT CAST({next} AS BIGINT), u.digest, CAST({after} AS BIGINT) FROM artifact_blob u
-    WHERE u.artifact_id IN ({list}) ON CONFLICT (project_id, digest) DO NOTHING
+    WHERE u.artifact_id IN ({list}) ORDER BY u.digest ON CONFLICT (project_id, digest) DO NOTHING
     RETURNING (SELECT b.size FROM blob b WHERE b.digest = project_blob.digest)";
 
 pub(super) const BLOB: &str = "SELECT b.size FROM project_blob l JOIN blob b ON b.digest = l.digest

@@ -10,6 +10,7 @@ mod faults;
 mod fsck;
 mod guesses;
 mod hostile;
+mod lock_order;
 mod processes;
 mod pulls;
 mod push_and_pull;

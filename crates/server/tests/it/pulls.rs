@@ -51,7 +51,7 @@ async fn times(app: &TestApp, reference: &str) -> (String, Vec<String>) {
 }
 
 /// Until a transaction in PostgreSQL waits for another one.
-async fn until_somebody_waits(app: &TestApp) {
+pub(crate) async fn until_somebody_waits(app: &TestApp) {
     let waiting = "SELECT COUNT(*) FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
     while app.db().query_one(waiting, &[]).await.unwrap().get::<i64>(0).unwrap() == 0 {

@@ -40,10 +40,11 @@ pub(super) const TIMED: [&str; 2] = [
 
 /// With `{next}` the destination, after the artifacts.
 pub(super) const UNTIMED: [&str; 3] = [
+    // In the order in which whoever takes links away holds them.
     "INSERT INTO artifact_blob (artifact_id, project_id, digest)
     SELECT d.id, d.project_id, u.digest FROM artifact_blob u JOIN artifact s ON s.id = u.artifact_id
     JOIN artifact d ON d.repository_id = {next} AND d.digest = s.digest
-    WHERE u.artifact_id IN ({list}) ON CONFLICT (artifact_id, digest) DO NOTHING",
+    WHERE u.artifact_id IN ({list}) ORDER BY u.digest, d.id ON CONFLICT (artifact_id, digest) DO NOTHING",
     "INSERT INTO artifact_reference (parent_id, position, child_id, child_digest, platform, annotations, urls)
     SELECT d.id, f.position, c.id, f.child_digest, f.platform, f.annotations, f.urls
     FROM artifact_reference f JOIN artifact s ON s.id = f.parent_id
