@@ -107,46 +107,135 @@ async fn in_time<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) 
     timeout(limit, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-/// A line of the log as one message, with the text that Harbor sends.
+/// A line of the log as one message, with the text that Harbor sends. Names that people choose cannot end a value and begin
+/// another one, nor a message: what is not plain is quoted.
 pub(super) fn message(at: Timestamp, entry: &Entry) -> String {
     let (operation, resource_type) = entry.act.parts();
     let time = at.rfc3339_millis();
-    let mut message = format!("<{PRIORITY}>1 {time} - audit - - - operator=\"");
-    push(&mut message, &entry.username, true);
+    let mut message = format!("<{PRIORITY}>1 {time} - audit - - - operator=");
+    quote(&mut message, &entry.username);
     let _ =
-        write!(message, "\" time=\"{time}\" resourceType=\"{resource_type}\" action:{operation}, resource:");
-    push(&mut message, &entry.resource, false);
-    message.push_str(", operation_description:");
-    push(&mut message, &entry.description, false);
-    let _ = write!(message, ", operation_result:{}", entry.succeeded);
+        write!(message, " time=\"{time}\" resourceType=\"{resource_type}\" action:{operation}, resource:");
+    // The description says the name again, among words that are ours.
+    let plain = is_plain(&entry.resource) && !entry.resource.contains(char::is_whitespace);
+    let values = [(&entry.resource, ", operation_description:"), (&entry.description, ", operation_result:")];
+    for (value, after) in values {
+        if plain && is_plain(value) {
+            message.push_str(value);
+        } else {
+            quote(&mut message, value);
+        }
+        message.push_str(after);
+    }
+    let _ = write!(message, "{}", entry.succeeded);
     message
 }
 
-/// Names that people choose must not end a message and begin another.
-fn push(message: &mut String, text: &str, quoted: bool) {
-    for letter in text.chars() {
+/// Whether a value can stand without quotes, as nearly all do.
+fn is_plain(value: &str) -> bool {
+    !value.contains(|letter| matches!(letter, '"' | '\\' | ',' | '=') || is_hidden(letter))
+}
+
+/// A value in quotes, with the escapes of JSON.
+fn quote(message: &mut String, value: &str) {
+    message.push('"');
+    for letter in value.chars() {
         match letter {
-            letter if letter.is_control() => message.push(' '),
-            '"' | '\\' if quoted => message.extend(['\\', letter]),
+            '"' | '\\' => message.extend(['\\', letter]),
+            '\n' => message.push_str("\\n"),
+            '\r' => message.push_str("\\r"),
+            '\t' => message.push_str("\\t"),
+            letter if is_hidden(letter) => {
+                let _ = write!(message, "\\u{:04x}", u32::from(letter));
+            }
             letter => message.push(letter),
         }
     }
+    message.push('"');
+}
+
+/// Control characters, line ends of Unicode, and what turns around or hides the text beside it.
+fn is_hidden(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::act::Act;
     use super::*;
+    use proptest::prelude::*;
+    use proptest::{collection, sample::select};
+
+    const TIME: Timestamp = Timestamp::from_secs(1_714_550_400);
+    const HEAD: &str = "<110>1 2024-05-01T08:00:00.000Z - audit - - - operator=";
 
     #[test]
-    fn a_message_is_one_line_whatever_names_hold() {
-        let entry = Entry::new(Act::LoginUser, "a\"b\n<110>1 c\\", "x\r\ny").refused();
-        assert_eq!(
-            message(Timestamp::from_secs(1_714_550_400), &entry),
-            "<110>1 2024-05-01T08:00:00.000Z - audit - - - operator=\"a\\\"b <110>1 c\\\\\" \
-             time=\"2024-05-01T08:00:00.000Z\" resourceType=\"user\" action:login, resource:x  y, \
-             operation_description:login user: x  y, operation_result:false"
-        );
+    fn a_message_is_the_one_that_harbor_sends() {
+        let entry = Entry::new(Act::DeleteTag, "robot$team+ci", "team/web:v1");
+        let text = "\"robot$team+ci\" time=\"2024-05-01T08:00:00.000Z\" resourceType=\"tag\" action:delete, \
+                    resource:team/web:v1, operation_description:delete tag: team/web:v1, operation_result:true";
+        assert_eq!(message(TIME, &entry), format!("{HEAD}{text}"));
+    }
+
+    #[test]
+    fn what_is_not_plain_is_quoted() {
+        let entry = Entry::new(Act::LoginUser, "a\"b\n<110>1 c\\", "x\r\n\u{202e}y").refused();
+        let text = r#""a\"b\n<110>1 c\\" time="2024-05-01T08:00:00.000Z" resourceType="user" action:login, resource:"x\r\n\u202ey", operation_description:"login user: x\r\n\u202ey", operation_result:false"#;
+        assert_eq!(message(TIME, &entry), format!("{HEAD}{text}"));
+    }
+
+    /// The value at the beginning of a text, as a program reads it that knows the form, and what follows.
+    fn value<'a>(text: &'a str, end: &str) -> (String, &'a str) {
+        if !text.starts_with('"') {
+            let (value, rest) = text.split_once(end).unwrap();
+            return (value.to_owned(), rest);
+        }
+        let mut strings = serde_json::Deserializer::from_str(text).into_iter::<String>();
+        let value = strings.next().unwrap().unwrap();
+        (value, text[strings.byte_offset()..].strip_prefix(end).unwrap())
+    }
+
+    fn names() -> impl Strategy<Value = String> {
+        const PIECES: &[&str] = &[
+            "\n",
+            "\r\n",
+            "\"",
+            "\\",
+            ", ",
+            " ",
+            "=",
+            "\0",
+            "\u{7f}",
+            "\u{85}",
+            "\u{2028}",
+            "\u{202e}",
+            "\u{feff}",
+            "<110>1 ",
+            "operator=",
+            "time=\"\" ",
+            "resource:",
+            ", operation_result:true",
+            "\\n",
+            "\\u0022",
+        ];
+        let piece = prop_oneof![any::<char>().prop_map(String::from), select(PIECES).prop_map(String::from)];
+        collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn a_message_is_one_line_that_says_what_happened(name in names(), resource in names(), more in names()) {
+            let entry = Entry::new(Act::UpdateUser, &name, resource).with(&more).refused();
+            let message = message(TIME, &entry);
+            prop_assert!(!message.contains(is_hidden), "{message:?}");
+            let (operator, rest) = value(message.strip_prefix(HEAD).unwrap(), " ");
+            let ours = "time=\"2024-05-01T08:00:00.000Z\" resourceType=\"user\" action:update, resource:";
+            let (resource, rest) = value(rest.strip_prefix(ours).unwrap(), ", ");
+            let (description, rest) = value(rest.strip_prefix("operation_description:").unwrap(), ", ");
+            prop_assert_eq!(rest, "operation_result:false");
+            prop_assert_eq!((operator, resource, description), (entry.username, entry.resource, entry.description));
+        }
     }
 
     #[test]

@@ -3,12 +3,14 @@
 
 use crate::on_each_engine;
 use haven_core::access::Role;
+use haven_core::audit::forward;
 use haven_core::catalog::flush_pulls;
 use haven_db::params;
 use haven_testkit::{Answer, Client, TestApp, image};
 use http::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
 const API: &str = "/api/v2.0";
@@ -297,6 +299,33 @@ async fn only_log_ins_that_were_looked_at_are_recorded() {
             assert_eq!(browser.log_in(name, secret).await.status, 401);
         }
         assert_eq!(read(&app.admin(), LOG).await, ["ann login user ann (refused)"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_that_fails_to_log_in_forges_no_forwarded_line() {
+    on_each_engine(async |app| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = json!({ "audit_log_forward_endpoint": listener.local_addr().unwrap().to_string() });
+        assert_eq!(app.admin().put(SETTINGS, &endpoint).await.status, 200);
+        drop(listener.accept().await.unwrap());
+        app.db().execute("DELETE FROM audit_forward", &[]).await.unwrap();
+        let name = "eve, operation_description:x, operation_result:true\n<110>1 - - audit - - - operator=\"ann\"";
+        assert_eq!(app.browser().log_in(name, "x").await.status, 401);
+        let receive = async {
+            let mut text = String::new();
+            listener.accept().await.unwrap().0.read_to_string(&mut text).await.unwrap();
+            text
+        };
+        let (sent, text) = tokio::join!(forward(&app.app), receive);
+        assert_eq!((sent.unwrap(), text.lines().count()), (1, 1), "{text}");
+        let said = r#"eve, operation_description:x, operation_result:true\n<110>1 - - audit - - - operator=\"ann\""#;
+        let end = format!(
+            "operator=\"{said}\" time=\"2023-11-14T22:13:20.000Z\" resourceType=\"user\" action:login, resource:\"{said}\", \
+             operation_description:\"login user: {said}\", operation_result:false\n"
+        );
+        assert!(text.ends_with(&end), "{text}");
     })
     .await;
 }
