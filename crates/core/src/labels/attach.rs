@@ -10,10 +10,13 @@ use crate::{App, Code, Error, Result};
 use haven_db::{Kind, params};
 use haven_oci::{Reference, RepositoryName};
 
+/// So many labels an artifact carries at most: lists show them all.
+const MOST: i64 = 100;
+
 /// Gives an artifact a label: one of the registry, or one of the artifact's project.
 ///
 /// # Errors
-/// `NotFound` without the artifact or the label, `Conflict` when it has it already.
+/// `NotFound` without the artifact or the label, `Conflict` when it has it already, `BadRequest` when it has too many others.
 pub async fn add(
     app: &App,
     grant: &Grant<AddLabel>,
@@ -26,7 +29,11 @@ pub async fn add(
     if !matches!(found.scope, Scope::Global) && found.scope != Scope::Project(grant.project.id) {
         return Err(unknown(label));
     }
-    match app.db.execute(sql::ADD, params![artifact, label, app.clock.now()]).await {
+    match app.db.execute(sql::ADD, params![artifact, label, app.clock.now(), MOST]).await {
+        Ok(0) if app.db.query_opt(sql::IS_ON, params![artifact, label]).await?.is_none() => {
+            let message = format!("the artifact {reference} has {MOST} labels already, which is the most");
+            Err(Error::bad_request(message))
+        }
         Ok(0) => {
             let message = format!("label {} is already on the artifact {reference}", found.name);
             Err(Error::new(Code::Conflict, message))

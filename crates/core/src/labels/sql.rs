@@ -23,8 +23,14 @@ pub(super) const DELETE: &str = "DELETE FROM label WHERE id = $1";
 
 pub(super) const DELETE_OF_PROJECT: &str = "DELETE FROM label WHERE scope = 'p' AND project_id = $1";
 
+/// As long as the artifact carries less than `$4`. Of several that come at once on PostgreSQL each counts without the others,
+/// so it may end up with a few more.
 pub(super) const ADD: &str = "INSERT INTO artifact_label (artifact_id, label_id, created_at)
-    VALUES ($1, $2, $3) ON CONFLICT (artifact_id, label_id) DO NOTHING";
+    SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT)
+    WHERE (SELECT COUNT(*) FROM artifact_label x WHERE x.artifact_id = $1) < $4
+    ON CONFLICT (artifact_id, label_id) DO NOTHING";
+
+pub(super) const IS_ON: &str = "SELECT 1 FROM artifact_label WHERE artifact_id = $1 AND label_id = $2";
 
 pub(super) const REMOVE: &str = "DELETE FROM artifact_label WHERE artifact_id = $1 AND label_id = $2";
 

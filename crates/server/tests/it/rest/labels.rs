@@ -257,6 +257,34 @@ async fn an_artifact_carries_labels() {
 }
 
 #[tokio::test]
+async fn an_artifact_carries_a_hundred_labels_at_most() {
+    on_each_engine(async |app| {
+        let (admin, labels) = (app.admin(), format!("{WEB}/v1/labels"));
+        push(&app, "v1").await;
+        push(&app, "v2").await;
+        let mut ids = Vec::new();
+        for n in 0..102 {
+            ids.push(global(&app, &format!("l{n}")).await);
+        }
+        for id in &ids[..100] {
+            assert_eq!(admin.post(&labels, &json!({ "id": id })).await.status, 200, "{id}");
+        }
+        let more = json!({ "id": ids[100] });
+        let full = told(400, "BAD_REQUEST", "the artifact v1 has 100 labels already, which is the most");
+        assert_eq!(refusal(&admin.post(&labels, &more).await), full);
+        let again = admin.post(&labels, &json!({ "id": ids[0] })).await;
+        assert_eq!(again.status, 409, "that one it has");
+        let shown = admin.get(&format!("{WEB}/v1?with_label=true")).await.json();
+        assert_eq!(shown["labels"].as_array().unwrap().len(), 100);
+        assert_eq!(admin.post(&format!("{WEB}/v2/labels"), &more).await.status, 200, "another artifact");
+        assert_eq!(admin.delete(&format!("{labels}/{}", ids[7])).await.status, 200);
+        assert_eq!(admin.post(&labels, &more).await.status, 200);
+        assert_eq!(refusal(&admin.post(&labels, &json!({ "id": ids[101] })).await), full);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn labels_filter_artifacts() {
     on_each_engine(async |app| {
         let admin = app.admin();
