@@ -3,12 +3,13 @@
 use super::told::{self, Place};
 use super::{parts, sql};
 use crate::access::{
-    Caller, Grant, Viewer,
+    Caller, Grant,
     permissions::{DeleteRepository, ListRepositories, ReadRepository, UpdateRepository},
 };
+use crate::projects::{Rows, only_seen};
 use crate::{App, Error, Result, registry};
 use haven_db::list::{Column, Kind, Query, Select};
-use haven_db::{Timestamp, Value, params};
+use haven_db::{Timestamp, params};
 use haven_oci::RepositoryName;
 use std::collections::BTreeSet;
 
@@ -63,22 +64,9 @@ pub async fn list_all_repositories(
     query: &Query,
 ) -> Result<(Vec<Repository>, i64)> {
     let select = Select::new(sql::REPOSITORY_COLUMNS, "FROM repository r");
-    let values = |ids: &[i64]| ids.iter().map(|id| Value::from(*id)).collect();
-    let select = match caller.viewer_of::<ListRepositories>() {
-        Viewer::Person(person, within) => {
-            let seen = if person.sysadmin {
-                select
-            } else {
-                select.filter_list(sql::VISIBLE_TO, vec![person.id.into()], values(&person.groups))
-            };
-            match within {
-                None => seen,
-                Some(ids) => seen.filter_in("r.project_id", values(ids)),
-            }
-        }
-        Viewer::Robot(None) => select,
-        Viewer::Robot(Some(ids)) => select.filter_list(sql::PUBLIC_OR_NAMED, Vec::new(), values(&ids)),
-        Viewer::Everybody => select.filter_list(sql::PUBLIC_OR_NAMED, Vec::new(), Vec::new()),
+    let viewer = caller.viewer_of::<ListRepositories>();
+    let Some(select) = only_seen(select, Rows::Repositories, &viewer, None) else {
+        return Ok((Vec::new(), 0));
     };
     page(app, select, query).await
 }

@@ -233,14 +233,6 @@ pub(super) const REPOSITORY_COLUMNS: &str =
 pub(super) const ONE_REPOSITORY: &str = "SELECT r.id, r.project_id, r.name, r.description, r.artifact_count,
     r.pull_count, r.created_at, r.updated_at FROM repository r WHERE r.project_id = $1 AND r.name = $2";
 
-/// Conditions of lists over all projects; the list is of groups, or of projects.
-pub(super) const VISIBLE_TO: &str = "r.project_id IN (SELECT p.id FROM project p
-    WHERE p.public OR EXISTS (SELECT 1 FROM project_member m
-        WHERE m.project_id = p.id AND (m.entity_type = 'u' AND m.entity_id = ?
-            OR m.entity_type = 'g' AND m.entity_id IN ({list}))))";
-pub(super) const PUBLIC_OR_NAMED: &str =
-    "r.project_id IN (SELECT p.id FROM project p WHERE p.public OR p.id IN ({list}))";
-
 /// A list shows annotations of a sensible length; a manifest may have four megabytes of them.
 pub(super) const ARTIFACT_COLUMNS: &str = "SELECT a.id, a.type, a.media_type, a.manifest_media_type,
     a.artifact_type, a.project_id, a.repository_id, r.name, a.digest, a.size, a.icon, a.pushed_at, a.pulled_at,

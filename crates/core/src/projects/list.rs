@@ -1,11 +1,11 @@
 //! Lists of projects.
 
+use super::seen::{Rows, only_seen};
 use super::{Project, sql};
 use crate::access::{Caller, Viewer};
-use crate::members::only_of;
 use crate::{App, Result};
 use haven_db::list::{Column, Kind, Match, Page, Query, Select, Term};
-use haven_db::{Read, Row, Value};
+use haven_db::{Read, Row};
 use haven_oci::ProjectName;
 
 /// Which projects a list is about, beside the query language.
@@ -64,28 +64,7 @@ pub(crate) fn found(rows: &[Row]) -> Result<Vec<Project>> {
 /// The projects that somebody sees, perhaps only the public or only the private ones; none when they see none.
 fn seen_by(viewer: &Viewer<'_>, public: Option<bool>) -> Option<Select> {
     let all = Select::new(sql::COLUMNS, sql::FROM).filter_many(sql::IS_LIVE, Vec::new());
-    let seen = match (viewer, public) {
-        (Viewer::Person(person, _), None) if person.sysadmin => all,
-        (Viewer::Person(person, _), Some(public)) if person.sysadmin => all.filter("p.public = ?", public),
-        (Viewer::Robot(None), None) => all,
-        (Viewer::Robot(None), Some(public)) => all.filter("p.public = ?", public),
-        (_, Some(true)) | (Viewer::Everybody, None) => all.filter("p.public = ?", true),
-        (Viewer::Everybody, Some(false)) => return None,
-        (Viewer::Person(person, _), None) => only_of(all, sql::PUBLIC_OR_MINE, person),
-        (Viewer::Person(person, _), Some(false)) => only_of(all, sql::PRIVATE_AND_MINE, person),
-        (Viewer::Robot(Some(ids)), None) => all.filter_list(sql::PUBLIC_OR_NAMED, Vec::new(), numbers(ids)),
-        (Viewer::Robot(Some(ids)), Some(false)) => {
-            all.filter_list(sql::PRIVATE_AND_NAMED, Vec::new(), numbers(ids))
-        }
-    };
-    Some(match viewer {
-        Viewer::Person(_, Some(ids)) => seen.filter_in("p.id", numbers(ids)),
-        _ => seen,
-    })
-}
-
-fn numbers(ids: &[i64]) -> Vec<Value> {
-    ids.iter().map(|id| Value::from(*id)).collect()
+    only_seen(all, Rows::Projects, viewer, public)
 }
 
 /// Whether a project of that name exists, visible or not (`HEAD /projects`).

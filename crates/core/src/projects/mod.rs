@@ -5,6 +5,7 @@ mod delete;
 mod detail;
 mod list;
 mod metadata;
+mod seen;
 mod sql;
 mod update;
 
@@ -16,6 +17,7 @@ pub use metadata::{Metadata, add_metadata, list_metadata, metadata, remove_metad
 pub use update::{ProjectChange, update};
 
 pub(crate) use list::{found, matching};
+pub(crate) use seen::{Rows, only_seen};
 
 use crate::access::Grant;
 use crate::audit::{self, Act, Entry};

@@ -61,15 +61,8 @@ pub(super) const COUNT_REPOSITORIES: &str = "SELECT COUNT(*) FROM repository WHE
 pub(super) const COLUMNS: &str = "SELECT p.id, p.name, p.owner_id, p.public, p.created_at, p.updated_at";
 pub(super) const FROM: &str = "FROM project p";
 
-/// Conditions of lists; the list is of groups, or of projects. Deleted projects are not public.
+/// Conditions of lists.
 pub(super) const IS_LIVE: &str = "p.deleted_at IS NULL";
-pub(super) const PUBLIC_OR_MINE: &str = "p.public OR p.id IN (SELECT m.project_id FROM project_member m
-    WHERE m.entity_type = 'u' AND m.entity_id = ? OR m.entity_type = 'g' AND m.entity_id IN ({list}))";
-pub(super) const PRIVATE_AND_MINE: &str =
-    "NOT p.public AND p.id IN (SELECT m.project_id FROM project_member m
-    WHERE m.entity_type = 'u' AND m.entity_id = ? OR m.entity_type = 'g' AND m.entity_id IN ({list}))";
-pub(super) const PUBLIC_OR_NAMED: &str = "p.public OR p.id IN ({list})";
-pub(super) const PRIVATE_AND_NAMED: &str = "NOT p.public AND p.id IN ({list})";
 pub(super) const OWNED_BY: &str = "p.owner_id = (SELECT u.id FROM user_account u WHERE u.username = ?)";
 pub(super) const NAME_LIKE: &str = r"p.name LIKE ? ESCAPE '\'";
 

@@ -4,9 +4,8 @@
 
 mod sql;
 
-use crate::access::{Caller, Viewer, permissions::ListRepositories};
-use crate::members::only_of;
-use crate::projects::{self, Detail};
+use crate::access::{Caller, permissions::ListRepositories};
+use crate::projects::{self, Detail, Rows, only_seen};
 use crate::{App, Result, catalog};
 use haven_db::list::{Page, Select};
 use haven_db::{Read, Value};
@@ -63,24 +62,13 @@ async fn repositories(
     few: Option<Vec<i64>>,
 ) -> Result<Vec<Repository>> {
     let select = Select::new(sql::COLUMNS, sql::FROM).filter(sql::NAME_LIKE, like);
-    let values = |ids: &[i64]| ids.iter().map(|id| Value::from(*id)).collect();
     let select = match few {
         Some(ids) if ids.is_empty() => return Ok(Vec::new()),
-        Some(ids) => select.filter_in("r.id", values(&ids)),
+        Some(ids) => select.filter_in("r.id", ids.into_iter().map(Value::from).collect()),
         None => select,
     };
-    let select = match caller.viewer_of::<ListRepositories>() {
-        Viewer::Person(person, within) => {
-            let seen = if person.sysadmin { select } else { only_of(select, sql::PUBLIC_OR_MINE, person) };
-            match within {
-                None => seen,
-                Some(ids) => seen.filter_in("p.id", values(ids)),
-            }
-        }
-        Viewer::Robot(None) => select,
-        Viewer::Robot(Some(ids)) => select.filter_list(sql::PUBLIC_OR_NAMED, Vec::new(), values(&ids)),
-        Viewer::Everybody => select.filter("p.public = ?", true),
-    };
+    let viewer = caller.viewer_of::<ListRepositories>();
+    let Some(select) = only_seen(select, Rows::Projects, &viewer, None) else { return Ok(Vec::new()) };
     let select = select.default_order(sql::BY_NAME).page(Page { number: 1, size: MOST });
     select.fetch(&app.db).await?.iter().map(sql::repository).collect()
 }

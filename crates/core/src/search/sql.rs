@@ -9,9 +9,6 @@ pub(super) const COLUMNS: &str =
 pub(super) const FROM: &str = "FROM repository r JOIN project p ON p.id = r.project_id";
 
 pub(super) const NAME_LIKE: &str = r"r.name LIKE ? ESCAPE '\'";
-pub(super) const PUBLIC_OR_MINE: &str = "p.public OR p.id IN (SELECT m.project_id FROM project_member m
-    WHERE m.entity_type = 'u' AND m.entity_id = ? OR m.entity_type = 'g' AND m.entity_id IN ({list}))";
-pub(super) const PUBLIC_OR_NAMED: &str = "p.public OR p.id IN ({list})";
 pub(super) const BY_NAME: &str = "r.name";
 
 pub(super) fn repository(row: &Row) -> Result<Repository> {

@@ -2,11 +2,11 @@
 
 mod sql;
 
-use crate::access::{Caller, Viewer, require_reader};
-use crate::members::only_of;
+use crate::access::{Caller, require_reader};
+use crate::projects::{Rows, only_seen};
 use crate::{App, Result};
 use haven_db::list::Select;
-use haven_db::{Row, Value, params};
+use haven_db::{Row, params};
 use moka::sync::Cache;
 use std::time::Duration;
 
@@ -60,21 +60,10 @@ pub async fn statistics(app: &App, caller: &Caller) -> Result<Statistics> {
 }
 
 async fn private_of(app: &App, caller: &Caller) -> Result<Count> {
-    let values = |ids: &[i64]| ids.iter().map(|id| Value::from(*id)).collect();
-    let select = counts(sql::PRIVATE);
-    let select = match caller.viewer() {
-        Viewer::Everybody => return Ok(Count::default()),
-        Viewer::Person(person, within) => {
-            let seen = if person.sysadmin { select } else { only_of(select, sql::MINE, person) };
-            match within {
-                None => seen,
-                Some(ids) => seen.filter_in("p.id", values(ids)),
-            }
-        }
-        Viewer::Robot(None) => select,
-        Viewer::Robot(Some(ids)) => select.filter_in("p.id", values(&ids)),
-    };
-    counted(app, select).await
+    match only_seen(counts(sql::LIVE), Rows::Projects, &caller.viewer(), Some(false)) {
+        Some(select) => counted(app, select).await,
+        None => Ok(Count::default()),
+    }
 }
 
 /// The projects of which this holds, and their repositories.
