@@ -3,7 +3,7 @@
 //! A verified password is remembered for a minute as a keyed hash tied to the version of the account's row, which every
 //! log-in reads: a changed password counts at once on every replica, and a burst of pulls pays for Argon2 once.
 
-use super::damping::{self, Attempt, Standing};
+use super::damping::{self, Attempt, Standing, network};
 use super::password;
 use super::sql;
 use super::turns::{Turn, Turns};
@@ -102,6 +102,16 @@ impl Passwords {
             .map_err(|error| Error::internal("keyed hash").because(error.to_string()))?;
         mac.update(secret.as_bytes());
         Ok(mac)
+    }
+
+    /// By which the same credentials are known again, without keeping them.
+    fn presented(&self, credentials: &Credentials<'_>) -> Result<[u8; 32]> {
+        let mut mac = self.keyed(credentials.secret)?;
+        mac.update(&[0]);
+        mac.update(credentials.principal.as_bytes());
+        mac.update(&[0]);
+        mac.update(network(credentials.address).as_bytes());
+        Ok(mac.finalize().into_bytes().into())
     }
 
     /// Which of these has a secret that was this one moments ago.
@@ -219,6 +229,11 @@ async fn look(app: &App, credentials: &Credentials<'_>, among: Among, attempt: A
             return Ok(known(candidates, index));
         }
         passwords.missed(attempt);
+    }
+    let alone = passwords.turns.alone(passwords.presented(credentials)?).await;
+    if let (true, Some(index)) = (alone.waited, passwords.remembered(&candidates, secret)?) {
+        // Whoever went before had the same secret, and paid for it: nothing is guessed for free.
+        return Ok(known(candidates, index));
     }
     let turn = passwords.turns.next(Some(credentials.address)).await?;
     // Of guesses that came together only those pass that were being checked when the first one failed.

@@ -5,8 +5,8 @@ use super::damping::network;
 use crate::{Code, Error, Result};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore, SemaphorePermit};
 
 /// More at once would let a burst of log-ins take the machine.
 const AT_ONCE: usize = 2;
@@ -19,6 +19,8 @@ const OF_ONE_NETWORK: usize = WAITING / 2;
 pub(super) struct Turns {
     checks: Semaphore,
     line: Mutex<Line>,
+    /// The credentials that somebody has come with, as keyed hashes.
+    presented: Mutex<HashMap<[u8; 32], Arc<AsyncMutex<()>>>>,
 }
 
 /// How many wait, in all and by the network that they came from.
@@ -31,6 +33,15 @@ struct Line {
 /// The right to check one password now.
 pub(super) struct Turn<'a>(#[expect(dead_code, reason = "held, not read")] SemaphorePermit<'a>);
 
+/// The only request with its credentials that goes on; others that have come with the same wait for it.
+pub(super) struct Alone<'a> {
+    turns: &'a Turns,
+    presented: [u8; 32],
+    /// Whether another one went before.
+    pub(super) waited: bool,
+    held: Option<OwnedMutexGuard<()>>,
+}
+
 /// A place in the line, which is left when its request goes on or is given up.
 struct Place<'a> {
     turns: &'a Turns,
@@ -39,7 +50,26 @@ struct Place<'a> {
 
 impl Turns {
     pub(super) fn new() -> Self {
-        Self { checks: Semaphore::new(AT_ONCE), line: Mutex::default() }
+        Self { checks: Semaphore::new(AT_ONCE), line: Mutex::default(), presented: Mutex::default() }
+    }
+
+    /// Waits until nobody else is about to check the same credentials. A hundred machines that come at once with what all of
+    /// them were given take one place in the line, and when the first is in, so are they.
+    pub(super) async fn alone(&self, presented: [u8; 32]) -> Alone<'_> {
+        let lock = Arc::clone(self.presented().entry(presented).or_default());
+        let mut alone = Alone { turns: self, presented, waited: false, held: None };
+        alone.held = match Arc::clone(&lock).try_lock_owned() {
+            Ok(held) => Some(held),
+            Err(_) => {
+                alone.waited = true;
+                Some(lock.lock_owned().await)
+            }
+        };
+        alone
+    }
+
+    fn presented(&self) -> MutexGuard<'_, HashMap<[u8; 32], Arc<AsyncMutex<()>>>> {
+        self.presented.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until a password may be checked. Without an address it is one that somebody sets.
@@ -66,6 +96,17 @@ impl Turns {
 
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Alone<'_> {
+    /// The last one takes the entry away: nobody else has the lock then, or can get it meanwhile.
+    fn drop(&mut self) {
+        let mut presented = self.turns.presented();
+        drop(self.held.take());
+        if presented.get(&self.presented).is_some_and(|lock| Arc::strong_count(lock) == 1) {
+            presented.remove(&self.presented);
+        }
     }
 }
 
@@ -107,5 +148,22 @@ mod tests {
         drop(held);
         assert!(turns.next(from(1)).now_or_never().unwrap().is_ok());
         assert!(turns.line().of.is_empty() && turns.line().all == 0);
+    }
+    #[test]
+    fn the_same_credentials_are_checked_one_after_the_other() {
+        let turns = Turns::new();
+        let first = turns.alone([1; 32]).now_or_never().unwrap();
+        let other = turns.alone([2; 32]).now_or_never().unwrap();
+        assert!(!first.waited && !other.waited);
+        let mut second = Box::pin(turns.alone([1; 32]));
+        let mut third = Box::pin(turns.alone([1; 32]));
+        assert!((&mut second).now_or_never().is_none() && (&mut third).now_or_never().is_none());
+        drop(first);
+        let second = second.now_or_never().unwrap();
+        assert!(second.waited);
+        drop(third);
+        drop(second);
+        drop(other);
+        assert!(turns.presented().is_empty(), "nothing is left of them");
     }
 }

@@ -238,3 +238,28 @@ async fn a_flood_is_sent_away_and_keeps_nobody_else_waiting() {
     })
     .await;
 }
+
+/// As when a deployment starts everywhere with the same pull secret, while the line is long.
+#[tokio::test]
+async fn a_crowd_with_the_same_password_is_no_flood() {
+    on_each_engine(async |app| {
+        app.person("ann").await;
+        let network = Network { trusted: vec!["127.0.0.0/8".parse().unwrap()], ..Network::default() };
+        let client = app.replica_within(network, Duration::from_millis(1)).await;
+        let from = |client: Client, address: &'static str| {
+            let header = [("x-forwarded-for", address)];
+            tokio::spawn(async move { client.request(http::Method::GET, CURRENT, &header, "").await.status })
+        };
+        let flood = (0..120).map(|n| from(client.with_password(&format!("name{n}"), "wrong"), "192.0.2.9"));
+        let flood: Vec<_> = flood.collect();
+        let ann = client.with_password("ann", PASSWORD);
+        let crowd: Vec<_> = (0..200).map(|_| from(ann.clone(), "192.0.2.10")).collect();
+        for one in crowd {
+            assert_eq!(one.await.unwrap(), 200);
+        }
+        for one in flood {
+            assert_eq!(one.await.unwrap(), 401);
+        }
+    })
+    .await;
+}
