@@ -16,10 +16,10 @@ use tokio::sync::Mutex as Turn;
 /// Lines of the audit log that are kept in memory; what comes when there are so many is counted, but has no line.
 const MOST_LINES: usize = 50_000;
 /// Of these it is time to write.
-const MANY_LINES: usize = 2_000;
+const MANY_LINES: usize = 10_000;
 /// Repositories, or lines, of one transaction.
-const REPOSITORIES: usize = 32;
-const LINES: usize = 512;
+const REPOSITORIES: usize = 128;
+const LINES: usize = 2_048;
 /// Rows of one statement.
 const ROWS: usize = 64;
 
