@@ -230,9 +230,11 @@ async fn look(app: &App, credentials: &Credentials<'_>, among: Among, attempt: A
         }
         passwords.missed(attempt);
     }
-    let alone = passwords.turns.alone(passwords.presented(credentials)?).await;
-    if let (true, Some(index)) = (alone.waited, passwords.remembered(&candidates, secret)?) {
-        // Whoever went before had the same secret, and paid for it: nothing is guessed for free.
+    let mut alone = passwords.turns.alone(passwords.presented(credentials)?).await;
+    // Whoever went before came with the same, and was let in: nothing is guessed by that.
+    if alone.follows_one_that_got_in()
+        && let Some(index) = passwords.remembered(&candidates, secret)?
+    {
         return Ok(known(candidates, index));
     }
     let turn = passwords.turns.next(Some(credentials.address)).await?;
@@ -245,6 +247,7 @@ async fn look(app: &App, credentials: &Credentials<'_>, among: Among, attempt: A
     match ask(app, &turn, &candidates, secret).await? {
         Some(index) => {
             passwords.remember(&candidates[index], secret, attempt)?;
+            alone.got_in();
             damping::succeeded(app, attempt, standing).await?;
             Ok(known(candidates, index))
         }

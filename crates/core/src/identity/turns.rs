@@ -20,7 +20,7 @@ pub(super) struct Turns {
     checks: Semaphore,
     line: Mutex<Line>,
     /// The credentials that somebody has come with, as keyed hashes.
-    presented: Mutex<HashMap<[u8; 32], Arc<AsyncMutex<()>>>>,
+    presented: Mutex<HashMap<[u8; 32], Arc<AsyncMutex<bool>>>>,
 }
 
 /// How many wait, in all and by the network that they came from.
@@ -37,9 +37,8 @@ pub(super) struct Turn<'a>(#[expect(dead_code, reason = "held, not read")] Semap
 pub(super) struct Alone<'a> {
     turns: &'a Turns,
     presented: [u8; 32],
-    /// Whether another one went before.
-    pub(super) waited: bool,
-    held: Option<OwnedMutexGuard<()>>,
+    /// Whether the last one before it got in.
+    held: Option<OwnedMutexGuard<bool>>,
 }
 
 /// A place in the line, which is left when its request goes on or is given up.
@@ -57,18 +56,12 @@ impl Turns {
     /// them were given take one place in the line, and when the first is in, so are they.
     pub(super) async fn alone(&self, presented: [u8; 32]) -> Alone<'_> {
         let lock = Arc::clone(self.presented().entry(presented).or_default());
-        let mut alone = Alone { turns: self, presented, waited: false, held: None };
-        alone.held = match Arc::clone(&lock).try_lock_owned() {
-            Ok(held) => Some(held),
-            Err(_) => {
-                alone.waited = true;
-                Some(lock.lock_owned().await)
-            }
-        };
+        let mut alone = Alone { turns: self, presented, held: None };
+        alone.held = Some(lock.lock_owned().await);
         alone
     }
 
-    fn presented(&self) -> MutexGuard<'_, HashMap<[u8; 32], Arc<AsyncMutex<()>>>> {
+    fn presented(&self) -> MutexGuard<'_, HashMap<[u8; 32], Arc<AsyncMutex<bool>>>> {
         self.presented.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -96,6 +89,20 @@ impl Turns {
 
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Alone<'_> {
+    /// Whether the one that went before with the same credentials got in. If it was refused, or was not looked at, nobody has
+    /// paid for a comparison.
+    pub(super) fn follows_one_that_got_in(&self) -> bool {
+        self.held.as_deref().copied().unwrap_or_default()
+    }
+
+    pub(super) fn got_in(&mut self) {
+        if let Some(got_in) = &mut self.held {
+            **got_in = true;
+        }
     }
 }
 
@@ -153,16 +160,20 @@ mod tests {
     fn the_same_credentials_are_checked_one_after_the_other() {
         let turns = Turns::new();
         let first = turns.alone([1; 32]).now_or_never().unwrap();
-        let other = turns.alone([2; 32]).now_or_never().unwrap();
-        assert!(!first.waited && !other.waited);
+        let mut other = turns.alone([2; 32]).now_or_never().unwrap();
+        assert!(!first.follows_one_that_got_in() && !other.follows_one_that_got_in());
         let mut second = Box::pin(turns.alone([1; 32]));
         let mut third = Box::pin(turns.alone([1; 32]));
         assert!((&mut second).now_or_never().is_none() && (&mut third).now_or_never().is_none());
         drop(first);
-        let second = second.now_or_never().unwrap();
-        assert!(second.waited);
-        drop(third);
+        let mut second = second.now_or_never().unwrap();
+        assert!(!second.follows_one_that_got_in(), "the first was not looked at");
+        second.got_in();
+        other.got_in();
         drop(second);
+        let third = third.now_or_never().unwrap();
+        assert!(third.follows_one_that_got_in());
+        drop(third);
         drop(other);
         assert!(turns.presented().is_empty(), "nothing is left of them");
     }

@@ -93,6 +93,26 @@ async fn guesses_that_come_together_count_as_few() {
     .await;
 }
 
+/// A request waits for another one with the same credentials, and learns nothing from one that was not looked at.
+#[tokio::test]
+async fn guesses_that_come_in_pairs_are_no_better() {
+    on_each_engine(async |app| {
+        let client = app.patient_replica(DELAY).await;
+        assert_eq!(status(&client).await, 200);
+        let asked: Vec<_> = (0..160)
+            .map(|n| {
+                let guess = if n / 2 == 12 { PASSWORD.to_owned() } else { format!("Wrong{}", n / 2) };
+                let client = client.with_password("admin", &guess);
+                tokio::spawn(async move { status(&client).await })
+            })
+            .collect();
+        for asked in asked {
+            assert_eq!(asked.await.unwrap(), 401, "the right one is not looked at");
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn waits_grow_with_stubbornness_and_never_end_an_account() {
     on_each_engine(async |app| {
