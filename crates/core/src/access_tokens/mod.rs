@@ -147,6 +147,7 @@ pub async fn revoke(app: &App, caller: &Caller, user: i64, id: i64) -> Result<()
     may_see(app, caller, user).await?;
     if caller.person().is_none_or(|person| person.id != user) {
         require_system::<UpdateUser>(caller)?;
+        identity::guard_administrators(app, caller, user).await?;
     }
     let mut tx = app.db.begin().await?;
     if tx.execute(sql::DELETE, params![id, user]).await? == 0 {

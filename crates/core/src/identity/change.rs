@@ -153,7 +153,7 @@ pub(super) fn is_own(caller: &Caller, id: i64) -> bool {
 }
 
 /// Only administrators change or delete administrators: a robot that may change accounts must not become one by it.
-pub(super) async fn guard_administrators(app: &App, caller: &Caller, id: i64) -> Result<()> {
+pub(crate) async fn guard_administrators(app: &App, caller: &Caller, id: i64) -> Result<()> {
     if !caller.is_sysadmin() && app.db.query_opt(sql::IS_SYSADMIN, params![id]).await?.is_some() {
         require_system::<Administer>(caller)?;
     }

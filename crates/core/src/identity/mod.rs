@@ -11,6 +11,7 @@ mod rules;
 pub(crate) mod sql;
 mod turns;
 
+pub(crate) use change::guard_administrators;
 pub use change::{
     PasswordChange, change_cli_secret, change_password, reset_password, set_sysadmin, update_profile,
 };

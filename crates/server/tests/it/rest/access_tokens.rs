@@ -380,6 +380,27 @@ async fn administrators_see_and_revoke_what_others_made() {
 }
 
 #[tokio::test]
+async fn a_robot_that_looks_after_accounts_ends_no_token_of_an_administrator() {
+    on_each_engine(async |app| {
+        let (admin, ann) = (app.admin(), app.person("ann").await);
+        let access: Vec<Value> =
+            ["read", "update"].map(|action| json!({ "resource": "user", "action": action })).into();
+        let robot = json!({ "name": "people", "level": "system", "duration": 1, "permissions": [
+            { "kind": "system", "namespace": "/", "access": access }] });
+        let made = admin.post(&format!("{API}/robots"), &robot).await.json();
+        let robot = app.with_password(made["name"].as_str().unwrap(), made["secret"].as_str().unwrap());
+        for (owner, user, expected) in [(&admin, 1, 403), (&ann, 3, 200)] {
+            let token = make(owner, &json!({ "name": "ci", "scopes": ["pull"] })).await;
+            let path = format!("{API}/users/{user}/tokens/{}", token["id"]);
+            assert_eq!(robot.delete(&path).await.status, expected, "{user}");
+            let works = owner.get(&format!("{MINE}/{}", token["id"])).await.status == 200;
+            assert_eq!(works, expected == 403, "{user}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_token_ends_with_its_time_and_with_its_owner() {
     on_each_engine(async |app| {
         let ann = app.person("ann").await;
