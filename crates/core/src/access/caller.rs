@@ -3,7 +3,7 @@
 use super::grant::Permission;
 use super::limits::Limited;
 use super::policy::{Action, Resource, SystemResource};
-use super::robot::Robot;
+use super::robot::{Robot, Verdict};
 use crate::projects::Project;
 use crate::{Code, Error};
 use haven_db::Timestamp;
@@ -46,8 +46,10 @@ pub enum Viewer<'a> {
     Everybody,
     /// What a person may see; of that only what is in these projects, where there are any.
     Person(&'a Person, Option<&'a [i64]>),
-    /// What everybody may see, and what is in these projects; none: what is in any.
-    Robot(Option<Vec<i64>>),
+    /// What everybody may see, and what is in these projects, or in any; in neither case what was denied.
+    Robot { within: Option<Vec<i64>>, denied: Vec<i64> },
+    /// Nothing: it was denied everywhere.
+    Nobody,
 }
 
 /// What a bearer token says.
@@ -108,7 +110,8 @@ impl Caller {
             }
             Self::Robot(robot) => {
                 let all = robot.may_on_system(SystemResource::Project, Action::List) || robot.is_everywhere();
-                Viewer::Robot((!all).then(|| robot.named().collect()))
+                let within = (!all).then(|| robot.named().collect());
+                Viewer::Robot { within, denied: robot.denied(Resource::Project, Action::Read).collect() }
             }
             Self::Anonymous | Self::Limited(_) | Self::Token(_) => Viewer::Everybody,
         }
@@ -118,8 +121,12 @@ impl Caller {
     pub fn viewer_of<P: Permission>(&self) -> Viewer<'_> {
         match self {
             Self::Robot(robot) => {
-                let all = robot.may_everywhere(P::RESOURCE, P::ACTION);
-                Viewer::Robot((!all).then(|| robot.allowed(P::RESOURCE, P::ACTION).collect()))
+                let within = match robot.unnamed(P::RESOURCE, P::ACTION) {
+                    Verdict::Denied => return Viewer::Nobody,
+                    Verdict::Allowed => None,
+                    Verdict::Silent => Some(robot.allowed(P::RESOURCE, P::ACTION).collect()),
+                };
+                Viewer::Robot { within, denied: robot.denied(P::RESOURCE, P::ACTION).collect() }
             }
             _ => self.viewer(),
         }

@@ -28,6 +28,7 @@ use crate::registry::Owner;
 use crate::{App, Code, Error, Result, members};
 use haven_oci::ProjectName;
 use permissions::{Push, ReadCatalog};
+use robot::Verdict;
 
 /// The name that is kept with what is done at the machine itself.
 const OPERATOR: &str = "operator";
@@ -131,8 +132,8 @@ pub fn may_system(caller: &Caller, resource: SystemResource, action: Action) -> 
 pub enum Extent {
     /// In all projects, and outside of any.
     Everywhere,
-    /// In all projects.
-    EveryProject,
+    /// In all projects but these.
+    EveryProjectBut(Vec<i64>),
     /// In the projects of these ids.
     In(Vec<i64>),
 }
@@ -144,7 +145,7 @@ pub enum Extent {
 /// Only when the database fails.
 pub async fn extent<P: Permission>(app: &App, caller: &Caller) -> Result<Extent> {
     if may_everywhere(caller, P::RESOURCE, P::ACTION) {
-        return Ok(Extent::EveryProject);
+        return Ok(Extent::EveryProjectBut(Vec::new()));
     }
     let mut projects: Vec<i64> = match caller {
         Caller::Person(person) => projects_of::<P>(app, person).await?,
@@ -152,6 +153,9 @@ pub async fn extent<P: Permission>(app: &App, caller: &Caller) -> Result<Extent>
             let covered = |project: &i64| limited.limits.cover_in(*project, P::RESOURCE, P::ACTION);
             let mine = projects_of::<P>(app, &limited.person).await?;
             mine.into_iter().filter(covered).collect()
+        }
+        Caller::Robot(robot) if robot.unnamed(P::RESOURCE, P::ACTION) == Verdict::Allowed => {
+            return Ok(Extent::EveryProjectBut(robot.denied(P::RESOURCE, P::ACTION).collect()));
         }
         Caller::Robot(robot) => robot.allowed(P::RESOURCE, P::ACTION).collect(),
         Caller::Anonymous | Caller::Token(_) => Vec::new(),

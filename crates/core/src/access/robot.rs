@@ -95,11 +95,12 @@ impl Robot {
 
     /// In every project there is or will be.
     pub(super) fn may_everywhere(&self, resource: Resource, action: Action) -> bool {
-        let denied = |access: &Access<Resource>| {
-            access.denied && access.resource == resource && access.action == action
-        };
-        Rights::judge(self.rights.everywhere.iter().copied(), resource, action) == Verdict::Allowed
-            && !self.rights.projects.values().flatten().any(denied)
+        self.unnamed(resource, action) == Verdict::Allowed && self.denied(resource, action).next().is_none()
+    }
+
+    /// In projects that it was given and denied nothing in by name.
+    pub(super) fn unnamed(&self, resource: Resource, action: Action) -> Verdict {
+        Rights::judge(self.rights.everywhere.iter().copied(), resource, action)
     }
 
     /// On the system, which a robot of a project never touches.
@@ -135,6 +136,12 @@ impl Robot {
     pub(super) fn allowed(&self, resource: Resource, action: Action) -> impl Iterator<Item = i64> {
         let may = move |project: &i64| self.verdict(*project, resource, action) == Verdict::Allowed;
         self.rights.projects.keys().copied().filter(may)
+    }
+
+    /// The named projects in which it may not do this, public or not.
+    pub(super) fn denied(&self, resource: Resource, action: Action) -> impl Iterator<Item = i64> {
+        let denied = move |project: &i64| self.verdict(*project, resource, action) == Verdict::Denied;
+        self.rights.projects.keys().copied().filter(denied)
     }
 
     /// Whether it was given anything in every project.

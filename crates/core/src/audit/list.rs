@@ -128,7 +128,10 @@ fn statement(log: &Log, scope: &Scope, query: &Query) -> Option<Select> {
     let select = Select::new(log.columns, log.from);
     let select = match &scope.0 {
         Extent::Everywhere => select,
-        Extent::EveryProject => select.filter("a.project_id <> ?", NO_PROJECT),
+        Extent::EveryProjectBut(others) => {
+            let others = others.iter().chain(&[NO_PROJECT]).map(|id| (*id).into()).collect();
+            select.filter_list("a.project_id NOT IN ({list})", Vec::new(), others)
+        }
         Extent::In(projects) if projects.is_empty() => return None,
         Extent::In(projects) => {
             select.filter_in("a.project_id", projects.iter().map(|id| (*id).into()).collect())
@@ -149,7 +152,10 @@ fn statement(log: &Log, scope: &Scope, query: &Query) -> Option<Select> {
 async fn total(app: &App, scope: &Scope) -> Result<i64> {
     match &scope.0 {
         Extent::Everywhere => total_of_all(app).await,
-        Extent::EveryProject => Ok(total_of_all(app).await? - total_of(app, &[NO_PROJECT]).await?),
+        Extent::EveryProjectBut(others) => {
+            let others: Vec<i64> = others.iter().copied().chain([NO_PROJECT]).collect();
+            Ok(total_of_all(app).await? - total_of(app, &others).await?)
+        }
         Extent::In(projects) => total_of(app, projects).await,
     }
 }

@@ -22,6 +22,7 @@ struct Conditions {
     private_and_mine: &'static str,
     public_or_named: &'static str,
     private_and_named: &'static str,
+    not_denied: &'static str,
 }
 
 macro_rules! mine {
@@ -35,6 +36,7 @@ macro_rules! conditions {
     ($project:literal, $before:literal, $after:literal) => {
         Conditions {
             project: $project,
+            not_denied: concat!($project, " NOT IN ({list})"),
             public: concat!($before, "p.public = ?", $after),
             public_or_mine: concat!($before, "p.public OR ", mine!(), $after),
             private_and_mine: concat!($before, "NOT p.public AND ", mine!(), $after),
@@ -63,19 +65,25 @@ pub(crate) fn only_seen(
     let seen = match (viewer, public) {
         (Viewer::Person(person, _), None) if person.sysadmin => select,
         (Viewer::Person(person, _), Some(public)) if person.sysadmin => select.filter(sql.public, public),
-        (Viewer::Robot(None), None) => select,
-        (Viewer::Robot(None), Some(public)) => select.filter(sql.public, public),
+        (Viewer::Nobody, _) => return None,
+        (Viewer::Robot { within: None, .. }, None) => select,
+        (Viewer::Robot { within: None, .. }, Some(public)) => select.filter(sql.public, public),
         (_, Some(true)) | (Viewer::Everybody, None) => select.filter(sql.public, true),
         (Viewer::Everybody, Some(false)) => return None,
         (Viewer::Person(person, _), None) => only_of(select, sql.public_or_mine, person),
         (Viewer::Person(person, _), Some(false)) => only_of(select, sql.private_and_mine, person),
-        (Viewer::Robot(Some(ids)), None) => select.filter_list(sql.public_or_named, Vec::new(), numbers(ids)),
-        (Viewer::Robot(Some(ids)), Some(false)) => {
+        (Viewer::Robot { within: Some(ids), .. }, None) => {
+            select.filter_list(sql.public_or_named, Vec::new(), numbers(ids))
+        }
+        (Viewer::Robot { within: Some(ids), .. }, Some(false)) => {
             select.filter_list(sql.private_and_named, Vec::new(), numbers(ids))
         }
     };
     Some(match viewer {
         Viewer::Person(_, Some(within)) => seen.filter_in(sql.project, numbers(within)),
+        Viewer::Robot { denied, .. } if !denied.is_empty() => {
+            seen.filter_list(sql.not_denied, Vec::new(), numbers(denied))
+        }
         _ => seen,
     })
 }

@@ -128,3 +128,37 @@ async fn a_robot_lists_what_it_was_given_and_what_is_public() {
     })
     .await;
 }
+
+/// What is denied in one project goes from the lists over all of them, public or not, and nothing else does.
+#[tokio::test]
+async fn lists_leave_out_what_is_denied_in_one_project() {
+    on_each_engine(async |app| {
+        let admin = app.admin();
+        for (name, public) in [("open", true), ("shut", false), ("team", false)] {
+            project(&app, name, public).await;
+            assert_eq!(admin.push(&format!("{name}/app"), "v1", &image(name)).await.status, 201);
+        }
+        let given =
+            can("*", &["repository:list", "repository:read", "repository:pull", "log:list", "project:read"]);
+        let denied = &["-repository:list", "-log:list", "-project:read"];
+        let total = async |robot: &Client, path: &str| {
+            let answer = robot.get(&format!("/api/v2.0/{path}")).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+            answer.header("x-total-count").parse::<usize>().unwrap()
+        };
+        let all = make(&admin, &on_system("all", std::slice::from_ref(&given))).await.client;
+        for name in ["shut", "open"] {
+            let robot = on_system(&format!("not-{name}"), &[given.clone(), can(name, denied)]);
+            let robot = make(&admin, &robot).await.client;
+            let lines = total(&admin, &format!("projects/{name}/auditlog-exts?page_size=1")).await;
+            for (path, missing) in [("repositories", 1), ("projects", 1), ("auditlog-exts", lines)] {
+                let (there, shown) = (total(&all, path).await, total(&robot, path).await);
+                assert!(missing > 0 && there == shown + missing, "{name}: {path}: {there}, {shown}");
+            }
+            let found = robot.get("/api/v2.0/search?q=app").await.json();
+            let found = found["repository"].as_array().unwrap().len();
+            assert_eq!(found, 2, "{name}");
+        }
+    })
+    .await;
+}
