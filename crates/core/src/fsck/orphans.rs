@@ -71,10 +71,13 @@ async fn tell(check: &mut Check<'_, '_>, orphan: &Stored, suspicious: bool) {
 }
 
 const OVERTAKEN: &str = "overtaken by a push";
+const PENDING: &str = "somebody else has begun to remove it, and that may still come to pass: run again in a quarter of an hour";
 
 async fn remove(check: &Check<'_, '_>, orphan: &Stored) -> Result<Repair> {
     let on = check.on;
-    let watch = registry::watch(&on.db, &orphan.digest, on.clock.now()).await?;
+    let Some(watch) = registry::try_watch(&on.db, &orphan.digest, on.clock.now()).await? else {
+        return Ok(Repair::ByHand(PENDING.to_owned()));
+    };
     let removed = registry::remove(&on.db, &*on.blobs, &watch, Doomed::Orphaned, on.clock.now()).await?;
     Ok(Repair::Done(match removed {
         Removed::Gone => "removed",
