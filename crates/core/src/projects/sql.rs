@@ -71,7 +71,8 @@ pub(super) const METADATA_OF: &str =
     "SELECT project_id, name, value FROM project_metadata WHERE project_id IN ({list})";
 pub(super) const REPOSITORIES_OF: &str = "SELECT project_id, COUNT(*) FROM repository
     WHERE project_id IN ({list}) GROUP BY project_id";
-pub(super) const NAMES_OF: &str = "SELECT id, username FROM user_account WHERE id IN ({list})";
+pub(super) const NAMES_OF: &str =
+    "SELECT id, username FROM user_account WHERE id IN ({list}) AND deleted_at IS NULL";
 
 pub(super) fn project(row: &Row) -> Result<Project> {
     let name: String = row.get(1)?;

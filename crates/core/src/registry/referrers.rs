@@ -3,7 +3,7 @@
 use super::sql;
 use crate::access::{Grant, permissions::Pull};
 use crate::{App, Result};
-use haven_db::params;
+use haven_db::{Read, params};
 use haven_oci::{Digest, RepositoryName};
 use serde_json::{Map, Value};
 
@@ -57,16 +57,16 @@ pub async fn referrers(
     wanted: &Wanted,
 ) -> Result<Referrers> {
     let of = params![repository.as_str(), subject.as_str(), grant.project.id];
-    let total = app.db.query_one(sql::COUNT_REFERRERS, of).await?.get(0)?;
     let limit = wanted.limit.unwrap_or(MAX).min(MAX);
-    let mut of = of.to_vec();
-    of.extend_from_slice(params![
+    let window = params![
         wanted.after,
         wanted.artifact_type.as_deref().unwrap_or_default(),
         i64::try_from(limit + 1).unwrap_or(i64::MAX),
         MAX_ANNOTATIONS,
-    ]);
-    let rows = app.db.query(sql::REFERRERS, &of).await?;
+    ];
+    let page = Read::new(sql::REFERRERS, [of.as_slice(), window.as_slice()].concat());
+    let [total, rows] = app.db.read([Read::new(sql::COUNT_REFERRERS, of), page]).await?;
+    let total = total.first().map_or(Ok(0), |row| row.get(0))?;
     let mut page = Vec::with_capacity(rows.len().min(limit));
     let mut next = None;
     for row in rows.iter().take(limit) {

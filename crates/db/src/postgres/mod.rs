@@ -113,7 +113,9 @@ impl Connection {
         self.is_asked = true;
         let client = self.client()?;
         let runs = statements.iter().map(|(sql, params)| run(client, sql, params));
-        let answers = tokio::time::timeout(self.patience, join_all(runs)).await;
+        // The server works on one after the other.
+        let patience = self.patience.saturating_mul(u32::try_from(statements.len()).unwrap_or(u32::MAX));
+        let answers = tokio::time::timeout(patience, join_all(runs)).await;
         self.is_asked = false;
         match answers {
             Ok(answers) => answers.into_iter().map(|answer| Ok(answer?.rows)).collect(),
