@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::time::Duration;
 
 use super::body::{self, Unread};
 use super::error::{ApiError, ApiResult};
@@ -16,6 +17,8 @@ use super::params::Problems;
 
 /// The largest body of the REST API.
 pub const MAX_BODY: usize = 1 << 20;
+/// A body takes no longer than this; the time for the request as a whole is over later, which would be our fault.
+const LONGEST: Duration = Duration::from_secs(30);
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// How problems name the body.
 const BODY: &str = "body";
@@ -74,7 +77,9 @@ async fn read(request: Request) -> ApiResult<Option<Bytes>> {
 }
 
 async fn collect(body: Body) -> ApiResult<Bytes> {
-    body::collect(body, MAX_BODY).await.map_err(|unread| match unread {
+    let late = |_| Error::bad_request("the body did not come in time");
+    let body = tokio::time::timeout(LONGEST, body::collect(body, MAX_BODY)).await.map_err(late)?;
+    body.map_err(|unread| match unread {
         Unread::TooLarge => {
             Error::new(Code::TooLarge, format!("the body is larger than {MAX_BODY} bytes")).into()
         }
@@ -137,6 +142,7 @@ fn problem(line: String) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt as _;
     use http_body_util::BodyExt as _;
     use serde::Deserialize;
 
@@ -166,6 +172,16 @@ mod tests {
         let request = request(Some("Application/JSON; charset=utf-8"), r#"{"name":"a","extra":[1]}"#);
         let Json(sample) = <Json<Sample> as FromRequest<()>>::from_request(request, &()).await.unwrap();
         assert_eq!(sample.name, "a");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_the_clients_fault() {
+        let begun = futures::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"{"))]);
+        let stuck = Body::from_stream(begun.chain(futures::stream::pending()));
+        assert_eq!(
+            refusal(Some("application/json"), stuck).await,
+            "BadRequest the body did not come in time"
+        );
     }
 
     #[tokio::test]
