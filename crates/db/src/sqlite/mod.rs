@@ -143,7 +143,8 @@ fn open_writer(options: &SqliteOptions) -> Result<Connection> {
         use_wal(&conn)?;
         conn.pragma_update(None, "synchronous", synchronous)?;
         conn.pragma_update(None, "foreign_keys", "ON")?;
-        conn.pragma_update(None, "cache_size", "-4096")?;
+        // What a large transaction changes stays there until it is written once.
+        conn.pragma_update(None, "cache_size", "-32768")?;
         conn.pragma_update(None, "journal_size_limit", "67108864")?;
         conn.set_prepared_statement_cache_capacity(256);
         Ok(conn)
