@@ -364,6 +364,7 @@ async fn a_deleted_account_leaves_its_names_and_nothing_else() {
     on_each_engine(async |app| {
         let id = make(&app, "ann").await;
         app.project("team", false).await;
+        app.db().execute("UPDATE project SET owner_id = $1 WHERE id = 2", &[id.into()]).await.unwrap();
         let join =
             "INSERT INTO project_member (project_id, entity_type, entity_id, role_id, created_at, updated_at)
             VALUES (2, 'u', $1, $2, 1, 1)";
@@ -384,6 +385,8 @@ async fn a_deleted_account_leaves_its_names_and_nothing_else() {
             told(404, "NOT_FOUND", &format!("user {id} not found"))
         );
         assert_eq!(admin.put(&path, &json!({ "email": "a@b.cc", "realname": "A" })).await.status, 404);
+        let team = admin.get(&format!("{API}/projects/team")).await.json();
+        assert_eq!((team.get("owner_name"), &team["owner_id"]), (None, &json!(id)), "nobody's name now");
         let again = make(&app, "ann").await;
         assert_ne!(again, id, "name and address are free, the number is not");
         assert_eq!(ann.get(&format!("{API}/projects/team")).await.status, 403, "no role is inherited");

@@ -24,12 +24,13 @@ pub(in crate::api) fn project(detail: &Detail) -> Value {
         .list("current_user_role_ids", roles)
         .with("repo_count", detail.repositories);
     match &detail.more {
-        Some(more) => {
-            shape.with("owner_name", more.owner_name.as_str()).with("metadata", json!(more.metadata)).with(
+        Some(more) => shape
+            .unless_empty("owner_name", more.owner_name.as_str())
+            .with("metadata", json!(more.metadata))
+            .with(
                 "cve_allowlist",
                 allowlist(&Allowlist { project_id: project.id, ..more.allowlist.clone() }),
-            )
-        }
+            ),
         None => shape.with("cve_allowlist", allowlist(&Allowlist::default())),
     }
     .done()
