@@ -15,16 +15,16 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
 
-ALL='pulls pushes manifests tokens images memory lists growth'
+ALL='pulls pushes manifests tokens images memory lists audit growth'
 CACHE=$PWD/.cache/bench
 # What the files in measures/ are told.
 # shellcheck disable=SC2034
 if [ -n "${QUICK:-}" ]; then
   : "${ROUNDS:=1}" "${PEERS=}" "${BENCH_POSTGRES:=0}"
-  BLOB=4 SHORT=1 SECONDS_EACH=0.3 IMAGES=40 FEW=1000 MANY=3000 TEAMS=2
+  BLOB=4 SHORT=1 SECONDS_EACH=0.3 IMAGES=40 FEW=1000 MANY=3000 TEAMS=2 RECORDS=2000
 else
   : "${ROUNDS:=5}" "${PEERS=nginx docker-registry distribution zot}" "${BENCH_POSTGRES:=1}"
-  BLOB=1024 SHORT=3 SECONDS_EACH=5 IMAGES=500 FEW=1000 MANY=1000000 TEAMS=100
+  BLOB=1024 SHORT=3 SECONDS_EACH=5 IMAGES=500 FEW=1000 MANY=1000000 TEAMS=100 RECORDS=100000
 fi
 
 # shellcheck disable=SC2086 # the list is words

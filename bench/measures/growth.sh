@@ -42,5 +42,5 @@ filled() {
   else
     "$BENCH" "$@" --sqlite "$HAVEN_DATA/haven.db"
   fi
-  HAVEN_DATA_GIVEN=$HAVEN_DATA haven_start plain "$name" "$url" artifacts:="$artifacts"
+  HAVEN_DATA_GIVEN=$HAVEN_DATA haven_start plain "$name" "$url" artifacts:="$artifacts" ${RECORDS_EACH:+records:=$RECORDS_EACH}
 }

@@ -61,6 +61,7 @@ struct Line {
     #[serde(default)]
     projects: bool,
     artifacts: Option<u64>,
+    records: Option<u64>,
 }
 
 /// One server.
@@ -81,6 +82,8 @@ pub(crate) struct Peer {
     pub(crate) projects: bool,
     /// How many artifacts `fill` or `estate` made there.
     pub(crate) artifacts: Option<u64>,
+    /// How many lines of the audit log `estate` made for each project, where it was told a number.
+    pub(crate) records: Option<u64>,
     pub(crate) connector: Arc<Connector>,
 }
 
@@ -100,6 +103,7 @@ impl Peer {
             pid: line.pid,
             projects: line.projects,
             artifacts: line.artifacts,
+            records: line.records,
             connector,
         })
     }

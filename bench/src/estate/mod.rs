@@ -22,6 +22,9 @@ pub(crate) struct Options {
     /// How many projects there are to be.
     #[arg(long)]
     projects: u64,
+    /// How many lines of the audit log about each project.
+    #[arg(long, default_value_t = RECORDS)]
+    records: u64,
     #[command(flatten)]
     place: Place,
 }
@@ -32,14 +35,15 @@ pub(crate) const REPOSITORIES: u64 = 100;
 pub(crate) const ARTIFACTS: u64 = 10;
 /// Of each artifact, which has one label, too.
 pub(crate) const TAGS: u64 = 5;
-/// Lines of the audit log about each project.
+/// Lines of the audit log about each project, unless another number is asked for.
 pub(crate) const RECORDS: u64 = 1_000;
 /// What the schema brings: the project `library`.
 pub(crate) const EARLIER_PROJECTS: u64 = 1;
 
 /// Labels of the whole system.
 const LABELS: u64 = 10;
-/// Projects of one transaction. Digests fall on pages all over the database; few commits write each page few times.
+/// Projects of one transaction with the usual number of lines. Digests fall on pages all over the database; few commits
+/// write each page few times.
 const COMMIT: u64 = 50;
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -62,22 +66,23 @@ pub(crate) fn tag(artifact: u64, number: u64) -> String {
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let db = options.place.open().await?;
-    fill(&db, options.projects).await?;
+    fill(&db, options.projects, options.records).await?;
     db.close().await;
     Ok(())
 }
 
-async fn fill(db: &Db, projects: u64) -> Result<()> {
+async fn fill(db: &Db, projects: u64, records: u64) -> Result<()> {
     let labels = labels(db).await?;
+    let commit = (COMMIT * RECORDS / records.max(1)).clamp(1, COMMIT);
     let mut from = 0;
     while from < projects {
         let mut tx = db.begin().await?;
         if tx.engine() == Engine::Sqlite {
             tx.query(sql::CACHE, &[]).await?;
         }
-        let to = projects.min(from + COMMIT);
+        let to = projects.min(from + commit);
         for number in from..to {
-            fill_project(&mut tx, number, &labels).await?;
+            fill_project(&mut tx, number, records, &labels).await?;
         }
         tx.commit().await?;
         from = to;
@@ -100,7 +105,7 @@ async fn labels(db: &Db) -> Result<Vec<i64>> {
     Ok(ids)
 }
 
-async fn fill_project(tx: &mut Tx, number: u64, labels: &[i64]) -> Result<()> {
+async fn fill_project(tx: &mut Tx, number: u64, records: u64, labels: &[i64]) -> Result<()> {
     let row = params![project(number), number.is_multiple_of(2), moment(number)?];
     let id: i64 = tx.query_one(sql::INSERT_PROJECT, row).await?.get(0)?;
     for statement in [sql::INSERT_MEMBER, sql::INSERT_QUOTA, sql::INSERT_ALLOWLIST] {
@@ -121,7 +126,7 @@ async fn fill_project(tx: &mut Tx, number: u64, labels: &[i64]) -> Result<()> {
         all.extend((0..ARTIFACTS).map(|place| Made::new(repository, place, first + place)));
     }
     artifacts(tx, id, &all, labels).await?;
-    records(tx, id, number).await
+    record(tx, id, number, records).await
 }
 
 /// One artifact as it lies in several tables.
@@ -191,14 +196,14 @@ async fn artifacts(tx: &mut Tx, project: i64, all: &[Made], labels: &[i64]) -> R
     insert(tx, sql::LABELLED, "", 3, labelled).await.map(drop)
 }
 
-async fn records(tx: &mut Tx, project: i64, number: u64) -> Result<()> {
+async fn record(tx: &mut Tx, project: i64, number: u64, records: u64) -> Result<()> {
     let mut rows: Vec<Value> = Vec::new();
-    for record in 0..RECORDS {
+    for record in 0..records {
         let repository = repository(record % REPOSITORIES);
         let resource = format!("{}/{repository}:{}", self::project(number), tag(record % ARTIFACTS, 0));
         rows.extend([project.into(), "admin".into(), "create".into(), "artifact".into()]);
         rows.extend([resource.into(), Value::from(""), true.into()]);
-        rows.push(moment(number * RECORDS + record)?.into());
+        rows.push(moment(number * records + record)?.into());
     }
     insert(tx, sql::RECORDS, "", 8, rows).await.map(drop)
 }
@@ -222,10 +227,10 @@ mod tests {
     async fn everything_is_there_as_often_as_it_is_to_be() {
         for engine in engines() {
             let db = fresh(engine).await.unwrap();
-            fill(&db, 2).await.unwrap();
+            fill(&db, 2, 1_500).await.unwrap();
             let row = db.query_one(sql::COUNT, params![]).await.unwrap();
             let counts: Vec<i64> = (0..9).map(|at| row.get(at).unwrap()).collect();
-            assert_eq!(counts, [2 + 1, 200, 2_000, 10_000, 2_000, 2_000, 2_000, 0, 2]);
+            assert_eq!(counts, [2 + 1, 200, 2_000, 10_000, 2_000, 3_000, 3_000, 0, 2]);
         }
     }
 }

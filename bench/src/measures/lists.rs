@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use self::asked::{Dice, KINDS, Kind};
+use self::asked::{Dice, KINDS, Kind, Size};
 use super::{Found, Latencies, in_turn, rates_within, together};
 use crate::auth;
 use crate::client::{Connection, expect};
-use crate::estate::{ARTIFACTS, REPOSITORIES};
+use crate::estate::{ARTIFACTS, RECORDS, REPOSITORIES};
 use crate::peer::{Common, Peer};
 use crate::{Error, Result};
 
@@ -25,9 +25,12 @@ pub(crate) struct Options {
     /// How long a run takes, for each kind of list.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
-    /// Only the kinds of lists that have this in their name, for a look with a profiler.
+    /// Only the kinds of lists that have this in their name.
     #[arg(long, default_value = "")]
     only: String,
+    /// The table of the report.
+    #[arg(long, default_value = "lists")]
+    measure: String,
 }
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
@@ -35,7 +38,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     // Both sizes of an estate are asked for one kind of list, then for the next, so that they meet the same moods of the
     // machine.
     for kind in KINDS.into_iter().filter(|kind| kind.0.contains(&options.only)) {
-        in_turn(&options.common, "lists", &peers, async |peer, round| {
+        in_turn(&options.common, &options.measure, &peers, async |peer, round| {
             once(peer, options, kind, round).await.map_err(|error| format!("{}: {error}", kind.0).into())
         })
         .await?;
@@ -44,7 +47,10 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
 }
 
 async fn once(peer: &Peer, options: &Options, kind: Kind, round: u32) -> Result<Found> {
-    let projects = peer.artifacts.ok_or("how many projects are there?")? / (REPOSITORIES * ARTIFACTS);
+    let size = Size {
+        projects: peer.artifacts.ok_or("how many projects are there?")? / (REPOSITORIES * ARTIFACTS),
+        records: peer.records.unwrap_or(RECORDS),
+    };
     let authorization = auth::basic(peer).ok_or("there is no password")?;
     let mut open = Vec::new();
     for client in 0..options.clients {
@@ -53,7 +59,7 @@ async fn once(peer: &Peer, options: &Options, kind: Kind, round: u32) -> Result<
             dice: Dice::new(client as u64, round.into()),
             rest: format!("HTTP/1.1\r\nHost: {}\r\nAuthorization: {authorization}\r\n\r\n", peer.host),
             kind,
-            projects,
+            size,
         };
         client.ask().await?;
         open.push(client);
@@ -77,13 +83,13 @@ struct Client {
     dice: Dice,
     rest: String,
     kind: Kind,
-    projects: u64,
+    size: Size,
 }
 
 impl Client {
     /// Asks once, holds the answer against what is known of the estate, and says how long the answer took.
     async fn ask(&mut self) -> Result<Duration> {
-        let asked = (self.kind.1)(&mut self.dice, self.projects);
+        let asked = (self.kind.1)(&mut self.dice, self.size);
         let request = format!("GET /api/v2.0{} {}", asked.path, self.rest);
         let began = Instant::now();
         self.connection.send(request.as_bytes()).await?;

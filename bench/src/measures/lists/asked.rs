@@ -4,50 +4,58 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::Result;
-use crate::estate::{ARTIFACTS, EARLIER_PROJECTS, RECORDS, REPOSITORIES, TAGS, project, repository, tag};
+use crate::estate::{ARTIFACTS, EARLIER_PROJECTS, REPOSITORIES, TAGS, project, repository, tag};
 
 /// The size of a page, where a list has pages.
 const PAGE: u64 = 15;
 /// As many pages of the audit log does anybody look at.
 const LOG_PAGES: u64 = 5;
 
-/// What is asked for, in the words of the report, and one such request in an estate of so many projects.
-pub(super) type Kind = (&'static str, fn(&mut Dice, u64) -> Asked);
+/// How large the estate is.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    pub(super) projects: u64,
+    /// Lines of the audit log about each.
+    pub(super) records: u64,
+}
+
+/// What is asked for, in the words of the report, and one such request in an estate of that size.
+pub(super) type Kind = (&'static str, fn(&mut Dice, Size) -> Asked);
 
 pub(super) const KINDS: [Kind; 9] = [
-    ("projects", |dice, projects| Asked::page(dice, "/projects?", projects + EARLIER_PROJECTS)),
-    ("repositories", |dice, projects| {
+    ("projects", |dice, Size { projects, .. }| Asked::page(dice, "/projects?", projects + EARLIER_PROJECTS)),
+    ("repositories", |dice, Size { projects, .. }| {
         let path = format!("/projects/{}/repositories?", project(dice.below(projects)));
         Asked::page(dice, &path, REPOSITORIES)
     }),
-    ("artifacts with tags and labels", |dice, projects| {
+    ("artifacts with tags and labels", |dice, Size { projects, .. }| {
         let path = format!("{}/artifacts?with_tag=true&with_label=true&", dice.repository(projects));
         Asked { what: What::Artifacts, ..Asked::page(dice, &path, ARTIFACTS) }
     }),
-    ("an artifact by tag", |dice, projects| {
+    ("an artifact by tag", |dice, Size { projects, .. }| {
         let repository = dice.repository(projects);
         let tag = tag(dice.below(ARTIFACTS), dice.below(TAGS));
         Asked::whole(format!("{repository}/artifacts/{tag}?with_label=true"), What::Artifact)
     }),
-    ("tags", |dice, projects| {
+    ("tags", |dice, Size { projects, .. }| {
         let path = format!("{}/artifacts/{}/tags?", dice.repository(projects), tag(dice.below(ARTIFACTS), 0));
         Asked::page(dice, &path, TAGS)
     }),
-    ("search for a project", |dice, projects| {
+    ("search for a project", |dice, Size { projects, .. }| {
         Asked::whole(format!("/search?q={}", project(dice.below(projects))), What::Found(1, REPOSITORIES))
     }),
-    ("search for ten repositories", |dice, projects| {
+    ("search for ten repositories", |dice, Size { projects, .. }| {
         let names = format!("{}/{}", project(dice.below(projects)), repository(dice.below(REPOSITORIES)));
         let part = names[..names.len() - 1].trim_start_matches("team");
         Asked::whole(format!("/search?q={part}"), What::Found(0, 10))
     }),
-    ("the audit log", |dice, projects| {
+    ("the audit log", |dice, Size { projects, records }| {
         let page = 1 + dice.below(LOG_PAGES);
-        Asked::numbered(page, "/auditlog-exts?", projects * RECORDS)
+        Asked::numbered(page, "/auditlog-exts?", projects * records)
     }),
-    ("the audit log of a project", |dice, projects| {
+    ("the audit log of a project", |dice, Size { projects, records }| {
         let path = format!("/projects/{}/auditlog-exts?", project(dice.below(projects)));
-        Asked::numbered(1 + dice.below(LOG_PAGES), &path, RECORDS)
+        Asked::numbered(1 + dice.below(LOG_PAGES), &path, records)
     }),
 ];
 
@@ -165,7 +173,8 @@ mod tests {
         assert_eq!(path(3, 100).path, "/x?page_size=15&page=3");
         for (_, kind) in KINDS {
             let mut dice = Dice::new(3, 1);
-            let asked: Vec<Asked> = (0..100).map(|_| kind(&mut dice, 20)).collect();
+            let asked: Vec<Asked> =
+                (0..100).map(|_| kind(&mut dice, Size { projects: 20, records: 1_000 })).collect();
             assert!(
                 asked.iter().all(|it| it.path.starts_with('/') && it.total.is_none_or(|total| total > 0))
             );
