@@ -27,7 +27,7 @@ pub(crate) async fn get(State(web): State<Web>, Asked(caller): Asked, params: Pa
         return Ok((StatusCode::BAD_REQUEST, text).into_response());
     }
     let asked = params.all("scope");
-    let scopes = Scope::parse_all(asked.iter().map(String::as_str));
+    let scopes = Scope::parse_all(asked.iter().map(String::as_str))?;
     match token::issue(&web.app, &caller, &scopes).await {
         Ok(issued) => {
             let answer = Answer {

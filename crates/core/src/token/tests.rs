@@ -25,7 +25,7 @@ fn claims(change: impl FnOnce(&mut Value)) -> Value {
 
 #[test]
 fn scopes_split_at_their_ends() {
-    let parse = |text| Scope::parse_all([text]);
+    let parse = |text| Scope::parse_all([text]).unwrap();
     let scope = |kind: &str, name: &str, actions: &[&str]| Scope {
         kind: kind.into(),
         name: name.into(),

@@ -146,6 +146,19 @@ async fn scopes_become_what_the_caller_may_do() {
 }
 
 #[tokio::test]
+async fn a_token_is_for_a_hundred_scopes_at_most() {
+    on_each_engine(async |app| {
+        let scope = |n: usize| format!("&scope=repository:library/a{n}:pull");
+        for (count, status) in [(100, 200), (101, 400)] {
+            let scopes: String = (0..count).map(scope).collect();
+            let answer = app.admin().get(&format!("{SERVICE}{scopes}")).await;
+            assert_eq!(answer.status, status, "{}", answer.text());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn reading_without_credentials_leads_to_a_token() {
     on_each_engine(async |app| {
         assert_eq!(app.admin().push("library/web", "v1", &image("one")).await.status, 201);
