@@ -144,10 +144,10 @@ pub enum Extent {
 /// # Errors
 /// Only when the database fails.
 pub async fn extent<P: Permission>(app: &App, caller: &Caller) -> Result<Extent> {
-    if may_everywhere(caller, P::RESOURCE, P::ACTION) {
-        return Ok(Extent::EveryProjectBut(Vec::new()));
-    }
     let mut projects: Vec<i64> = match caller {
+        Caller::Person(_) | Caller::Limited(_) if may_everywhere(caller, P::RESOURCE, P::ACTION) => {
+            return Ok(Extent::EveryProjectBut(Vec::new()));
+        }
         Caller::Person(person) => projects_of::<P>(app, person).await?,
         Caller::Limited(limited) => {
             let covered = |project: &i64| limited.limits.cover_in(*project, P::RESOURCE, P::ACTION);
