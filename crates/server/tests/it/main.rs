@@ -2,12 +2,14 @@
 
 mod access;
 mod audit;
+mod blobs;
 mod command_line;
 mod contract;
 mod ends;
 mod events;
 mod faults;
 mod fsck;
+mod graphs;
 mod guesses;
 mod hostile;
 mod lock_order;
@@ -15,6 +17,7 @@ mod processes;
 mod pulls;
 mod push_and_pull;
 mod quotas;
+mod races;
 mod random;
 mod redirects;
 mod referrers;

@@ -82,13 +82,13 @@ async fn read(body: Body) -> Result<Bytes, Refused> {
     })
 }
 
-/// Whether the client has this content already: the digest is named, quoted or bare.
+/// Whether the client has this content already: the digest is named, quoted or bare, or `*` for whatever there is.
 pub(super) fn matches(headers: &http::HeaderMap, digest: &Digest) -> bool {
     let Some(etags) = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()) else {
         return false;
     };
     let bare = |etag: &str| etag.trim().trim_start_matches("W/").trim_matches('"').to_owned();
-    etags.split(',').any(|etag| bare(etag) == digest.as_str())
+    etags.split(',').any(|etag| etag.trim() == "*" || bare(etag) == digest.as_str())
 }
 
 pub(super) fn etag(digest: &Digest) -> HeaderValue {
