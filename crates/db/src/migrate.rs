@@ -28,6 +28,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     same(9, "labels", include_str!("../../../migrations/0009_labels.sql")),
     same(10, "search", include_str!("../../../migrations/0010_search.sql")),
     same(11, "referrers", include_str!("../../../migrations/0011_referrers.sql")),
+    same(12, "pull_times", include_str!("../../../migrations/0012_pull_times.sql")),
 ];
 
 /// A step whose text serves both engines.

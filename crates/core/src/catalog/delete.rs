@@ -46,8 +46,11 @@ pub(crate) async fn artifact_by_digest(tx: &mut Tx, repository: i64, digest: &Di
 
 /// Takes a tag away and returns what it named.
 pub(crate) async fn remove_tag(tx: &mut Tx, repository: i64, tag: &TagName) -> Result<Option<i64>> {
-    let row = tx.query_opt(sql::REMOVE_TAG, params![repository, tag.as_str()]).await?;
-    Ok(row.map(|row| row.get(0)).transpose()?)
+    let Some(row) = tx.query_opt(sql::REMOVE_TAG, params![repository, tag.as_str()]).await? else {
+        return Ok(None);
+    };
+    tx.execute(sql::REMOVE_TAG_PULL, params![row.get::<i64>(0)?]).await?;
+    Ok(Some(row.get(1)?))
 }
 
 /// Removes an artifact and everything that is there only for it; returns the digests that it needed.

@@ -33,7 +33,7 @@ const COLUMNS: &[Column] = &[
     Column { key: "size", sql: "a.size", kind: Kind::Int, sortable: true },
     Column { key: "repository_id", sql: "a.repository_id", kind: Kind::Int, sortable: true },
     Column { key: "push_time", sql: "a.pushed_at", kind: Kind::Time, sortable: true },
-    Column { key: "pull_time", sql: "a.pulled_at", kind: Kind::Time, sortable: true },
+    Column { key: "pull_time", sql: "COALESCE(p.pulled_at, 0)", kind: Kind::Time, sortable: true },
 ];
 
 /// The artifacts of a repository, newest first, with their number; none for an unknown repository.
@@ -50,15 +50,11 @@ pub async fn list_artifacts(
     let query = bounded(query);
     let named = params![grant.project.id, repository.as_str()];
     if query.terms.is_empty() {
-        // Most lists are, so that it is worth while to ask for both at once.
-        let select = listed(sql::IN_NAMED, named.to_vec()).apply(COLUMNS, &query).default_order(NEWEST_FIRST);
-        let [total, rows] = app.db.read([Read::new(sql::LISTED_IN, named), select.read(&app.db)?]).await?;
-        let total = total.first().map_or(Ok(0), |row| row.get(1))?;
-        return Ok((artifacts(app, &rows, include).await?, total));
+        return everything(app, (sql::IN_NAMED, sql::LISTED_IN), named, &query, include).await;
     }
     let found = app.db.query_opt(sql::LISTED_IN, named).await?;
     // A filter that makes no sense is refused all the same.
-    let scope = Scope::Repository(found.map_or(Ok(0), |row| row.get(0))?);
+    let scope = Scope::Repository(found.map_or(Ok(0), |row| row.get(1))?);
     page(app, scope, query, include).await
 }
 
@@ -79,21 +75,29 @@ pub async fn list_project_artifacts(
         return newest(app, project, query, include).await;
     }
     if query.terms.is_empty() {
-        let select =
-            listed(sql::IN_PROJECT, vec![project.into()]).apply(COLUMNS, &query).default_order(NEWEST_FIRST);
-        let total = Read::new(sql::LISTED_IN_PROJECT, params![project]);
-        let [total, rows] = app.db.read([total, select.read(&app.db)?]).await?;
-        let total = total.first().map_or(Ok(0), |row| row.get(0))?;
-        return Ok((artifacts(app, &rows, include).await?, total));
+        let scope = (sql::IN_PROJECT, sql::LISTED_IN_PROJECT);
+        return everything(app, scope, params![project], &query, include).await;
     }
     page(app, Scope::Project(project), query, include).await
 }
 
-/// Everything that lists show when nothing is filtered.
-fn listed(scope: &'static str, values: Vec<Value>) -> Select {
-    Select::new(sql::ARTIFACT_COLUMNS, sql::ARTIFACT_FROM)
-        .filter_many(scope, values)
+/// A page of everything that a scope lists, which is a condition and a question for the number. Most lists are not filtered,
+/// so that it is worth while to ask for both at once.
+async fn everything(
+    app: &App,
+    (condition, total): (&'static str, &'static str),
+    of: &[Value],
+    query: &Query,
+    include: Include,
+) -> Result<(Vec<Artifact>, i64)> {
+    let select = Select::new(sql::ARTIFACT_COLUMNS, sql::ARTIFACT_FROM)
+        .filter_many(condition, of.to_vec())
         .filter_many("a.listed", Vec::new())
+        .apply(COLUMNS, query)
+        .default_order(NEWEST_FIRST);
+    let [total, rows] = app.db.read([Read::new(total, of), select.read(&app.db)?]).await?;
+    let total = total.first().map_or(Ok(0), |row| row.get(0))?;
+    Ok((artifacts(app, &rows, include).await?, total))
 }
 
 fn bounded(mut query: Query) -> Query {

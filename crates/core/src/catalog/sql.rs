@@ -20,48 +20,6 @@ pub(super) const DIGEST: &str = "SELECT digest FROM artifact WHERE id = $1";
 pub(super) const TAG_NAMES: &str =
     "SELECT name FROM tag WHERE artifact_id = $1 ORDER BY pushed_at DESC, id DESC";
 
-/// In the order of names, as everybody who holds several at once: a copy may make one of them, which has no id before.
-pub(super) const HOLD_REPOSITORIES: &str =
-    "SELECT id FROM repository WHERE id IN ({list}) ORDER BY name FOR UPDATE";
-
-/// Pairs of an id and a number, under the names that both engines give them: `column1` and `column2`.
-fn pairs(count: usize) -> String {
-    let pair = |n: usize| format!("(CAST(${} AS BIGINT), CAST(${} AS BIGINT))", 2 * n + 1, 2 * n + 2);
-    (0..count).map(pair).collect::<Vec<_>>().join(", ")
-}
-
-pub(super) fn add_pulls(count: usize) -> String {
-    format!(
-        "UPDATE repository SET pull_count = pull_count + v.column2 FROM (VALUES {}) AS v
-        WHERE repository.id = v.column1",
-        pairs(count)
-    )
-}
-
-/// Times only go forward, whichever replica comes last.
-pub(super) fn touch_artifacts(count: usize) -> String {
-    format!(
-        "UPDATE artifact SET pulled_at = v.column2 FROM (VALUES {}) AS v
-        WHERE artifact.id = v.column1 AND artifact.pulled_at < v.column2",
-        pairs(count)
-    )
-}
-
-pub(super) fn touch_tags(count: usize) -> String {
-    format!(
-        "UPDATE tag SET pulled_at = v.column2 FROM (VALUES {}) AS v
-        WHERE tag.id = v.column1 AND tag.pulled_at < v.column2",
-        pairs(count)
-    )
-}
-
-/// An index was pulled when a part of it was.
-pub(super) const TOUCH_PARENTS: &str = "UPDATE artifact SET pulled_at = (SELECT MAX(c.pulled_at)
-        FROM artifact_reference r JOIN artifact c ON c.id = r.child_id WHERE r.parent_id = artifact.id)
-    WHERE id IN (SELECT r.parent_id FROM artifact_reference r WHERE r.child_id IN ({list}))
-    AND pulled_at < (SELECT MAX(c.pulled_at)
-        FROM artifact_reference r JOIN artifact c ON c.id = r.child_id WHERE r.parent_id = artifact.id)";
-
 pub(super) const ARTIFACT_BY_TAG: &str = "SELECT artifact_id FROM tag WHERE repository_id = $1 AND name = $2";
 
 /// The id behind a tag or digest.
@@ -121,7 +79,8 @@ pub(super) const ADD_TAG: &str = "INSERT INTO tag (repository_id, artifact_id, n
     VALUES ($1, $2, $3, $4) ON CONFLICT (repository_id, name) DO NOTHING";
 
 pub(super) const REMOVE_TAG: &str =
-    "DELETE FROM tag WHERE repository_id = $1 AND name = $2 RETURNING artifact_id";
+    "DELETE FROM tag WHERE repository_id = $1 AND name = $2 RETURNING id, artifact_id";
+pub(super) const REMOVE_TAG_PULL: &str = "DELETE FROM tag_pull WHERE tag_id = $1";
 
 pub(super) const INSERT_ACCESSORY: &str =
     "INSERT INTO accessory (artifact_id, repository_id, subject_digest, subject_artifact_id, type, created_at)
@@ -199,7 +158,9 @@ pub(super) const IN_NO_INDEX: &str = "SELECT a.id FROM artifact a WHERE a.id IN 
     AND NOT EXISTS (SELECT 1 FROM artifact_reference r WHERE r.child_id = a.id)";
 
 /// In the order that keys between the tables allow.
-pub(super) const DELETE_ARTIFACTS: [&str; 4] = [
+pub(super) const DELETE_ARTIFACTS: [&str; 6] = [
+    "DELETE FROM artifact_pull WHERE artifact_id IN ({list})",
+    "DELETE FROM tag_pull WHERE tag_id IN (SELECT t.id FROM tag t WHERE t.artifact_id IN ({list}))",
     "DELETE FROM tag WHERE artifact_id IN ({list})",
     "DELETE FROM artifact_reference WHERE parent_id IN ({list})",
     "DELETE FROM accessory WHERE artifact_id IN ({list})",
@@ -213,7 +174,9 @@ pub(super) const DELETE_ARTIFACT_ROWS: &str = "DELETE FROM artifact WHERE id IN 
 
 /// A repository with all that is in it; answers the digests that it needed. What refers to an artifact is in the same
 /// repository.
-pub(super) const DELETE_REPOSITORY: [&str; 6] = [
+pub(super) const DELETE_REPOSITORY: [&str; 8] = [
+    "DELETE FROM artifact_pull WHERE artifact_id IN (SELECT a.id FROM artifact a WHERE a.repository_id = $1)",
+    "DELETE FROM tag_pull WHERE tag_id IN (SELECT t.id FROM tag t WHERE t.repository_id = $1)",
     "DELETE FROM tag WHERE repository_id = $1",
     "DELETE FROM artifact_reference WHERE parent_id IN (SELECT a.id FROM artifact a WHERE a.repository_id = $1)",
     "DELETE FROM accessory WHERE repository_id = $1",
@@ -235,19 +198,20 @@ pub(super) const ONE_REPOSITORY: &str = "SELECT r.id, r.project_id, r.name, r.de
 
 /// A list shows annotations of a sensible length; a manifest may have four megabytes of them.
 pub(super) const ARTIFACT_COLUMNS: &str = "SELECT a.id, a.type, a.media_type, a.manifest_media_type,
-    a.artifact_type, a.project_id, a.repository_id, r.name, a.digest, a.size, a.icon, a.pushed_at, a.pulled_at,
-    a.extra_attrs, CASE WHEN LENGTH(a.annotations) <= 65536 THEN a.annotations ELSE '' END";
+    a.artifact_type, a.project_id, a.repository_id, r.name, a.digest, a.size, a.icon, a.pushed_at,
+    COALESCE(p.pulled_at, 0), a.extra_attrs, CASE WHEN LENGTH(a.annotations) <= 65536 THEN a.annotations ELSE '' END";
 
-pub(super) const ARTIFACT_FROM: &str = "FROM artifact a JOIN repository r ON r.id = a.repository_id";
+pub(super) const ARTIFACT_FROM: &str = "FROM artifact a JOIN repository r ON r.id = a.repository_id
+    LEFT JOIN artifact_pull p ON p.artifact_id = a.id";
 
 pub(super) const ONE_ARTIFACT: &str = "SELECT a.id, a.type, a.media_type, a.manifest_media_type,
-    a.artifact_type, a.project_id, a.repository_id, r.name, a.digest, a.size, a.icon, a.pushed_at, a.pulled_at,
-    a.extra_attrs, a.annotations FROM artifact a JOIN repository r ON r.id = a.repository_id
-    WHERE a.id = $1";
+    a.artifact_type, a.project_id, a.repository_id, r.name, a.digest, a.size, a.icon, a.pushed_at,
+    COALESCE(p.pulled_at, 0), a.extra_attrs, a.annotations FROM artifact a JOIN repository r ON r.id = a.repository_id
+    LEFT JOIN artifact_pull p ON p.artifact_id = a.id WHERE a.id = $1";
 
-/// A repository with how many artifacts are listed in it, and all of a project together.
+/// How many artifacts are listed in a repository, with its id, and in all of a project together.
 pub(super) const LISTED_IN: &str =
-    "SELECT id, artifact_count FROM repository WHERE project_id = $1 AND name = $2";
+    "SELECT artifact_count, id FROM repository WHERE project_id = $1 AND name = $2";
 pub(super) const LISTED_IN_PROJECT: &str =
     "SELECT COALESCE(CAST(SUM(artifact_count) AS BIGINT), 0) FROM repository WHERE project_id = $1";
 
@@ -285,8 +249,8 @@ pub(super) const NEWEST_OF_ARTIFACT_TYPE: &str = "(a.repository_id, a.pushed_at)
 
 /// About the artifacts of a page, in the order of an index.
 pub(super) const TAGS_OF: &str =
-    "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at, t.pulled_at FROM tag t
-    WHERE t.artifact_id IN ({list}) ORDER BY t.artifact_id, t.pushed_at DESC, t.id DESC";
+    "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at, COALESCE(p.pulled_at, 0)
+    FROM tag t LEFT JOIN tag_pull p ON p.tag_id = t.id WHERE t.artifact_id IN ({list}) ORDER BY t.artifact_id, t.pushed_at DESC, t.id DESC";
 pub(super) const REFERENCES_OF: &str =
     "SELECT f.parent_id, f.child_id, f.child_digest, f.platform, f.annotations, f.urls FROM artifact_reference f
     WHERE f.parent_id IN ({list}) AND f.position < {next} ORDER BY f.parent_id, f.position";
@@ -313,7 +277,8 @@ pub(super) const ACCESSORY_FROM: &str = "FROM accessory x JOIN artifact a ON a.i
     JOIN repository r ON r.id = x.repository_id";
 
 pub(super) const TAG_COLUMNS: &str =
-    "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at, t.pulled_at";
+    "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at, COALESCE(p.pulled_at, 0)";
+pub(super) const TAG_FROM: &str = "FROM tag t LEFT JOIN tag_pull p ON p.tag_id = t.id";
 
 pub(super) fn repository(row: &Row) -> Result<Repository> {
     Ok(Repository {

@@ -26,7 +26,7 @@ const COLUMNS: &[Column] = &[
     Column { key: "id", sql: "t.id", kind: Kind::Int, sortable: true },
     Column { key: "name", sql: "t.name", kind: Kind::Text, sortable: true },
     Column { key: "push_time", sql: "t.pushed_at", kind: Kind::Time, sortable: true },
-    Column { key: "pull_time", sql: "t.pulled_at", kind: Kind::Time, sortable: true },
+    Column { key: "pull_time", sql: "COALESCE(p.pulled_at, 0)", kind: Kind::Time, sortable: true },
 ];
 
 /// The tags of one artifact, newest first, with their number.
@@ -41,7 +41,7 @@ pub async fn list_tags(
     query: &Query,
 ) -> Result<(Vec<Tag>, i64)> {
     let artifact = artifacts::find(app, grant.project.id, repository, reference).await?;
-    let select = Select::new(sql::TAG_COLUMNS, "FROM tag t").filter("t.artifact_id = ?", artifact);
+    let select = Select::new(sql::TAG_COLUMNS, sql::TAG_FROM).filter("t.artifact_id = ?", artifact);
     let select = select.apply(COLUMNS, query).default_order("t.pushed_at DESC, t.id DESC");
     let (rows, total) = select.fetch_page(&app.db).await?;
     Ok((rows.iter().map(sql::tag).collect::<Result<_>>()?, total))

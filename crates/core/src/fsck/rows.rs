@@ -56,7 +56,7 @@ const fn stale(table: &'static str, sql: &'static str) -> Question {
 }
 
 /// In this order: what an earlier repair brings back, later ones build on.
-const QUESTIONS: [Question; 17] = [
+const QUESTIONS: [Question; 19] = [
     dangling("tag", sql::TAG_OF_NOTHING, Mend::Run(sql::DELETE_TAG, "remove it", GONE)),
     dangling(
         "artifact_reference",
@@ -66,6 +66,8 @@ const QUESTIONS: [Question; 17] = [
     dangling("artifact_blob", sql::NEED_OF_NOTHING, Mend::Run(sql::DELETE_NEED, "remove it", GONE)),
     dangling("accessory", sql::ACCESSORY_OF_NOTHING, Mend::Run(sql::DELETE_ACCESSORY, "remove it", GONE)),
     dangling("artifact_label", sql::LABEL_OF_NOTHING, Mend::Run(sql::DELETE_LABEL, "remove it", GONE)),
+    dangling("artifact_pull", sql::PULL_OF_NOTHING, Mend::Run(sql::DELETE_PULL, "remove it", GONE)),
+    dangling("tag_pull", sql::TAG_PULL_OF_NOTHING, Mend::Run(sql::DELETE_TAG_PULL, "remove it", GONE)),
     dangling("upload", sql::UPLOAD_OF_NOTHING, Mend::Run(sql::DELETE_UPLOAD, "remove it", GONE)),
     dangling("artifact", sql::ARTIFACT_WITHOUT_MANIFEST, Mend::Manifest),
     dangling("manifest", sql::MANIFEST_WITHOUT_BLOB, Mend::Keep),

@@ -146,6 +146,18 @@ pub(super) const DELETE_LABEL: &str = "DELETE FROM artifact_label
     AND (NOT EXISTS (SELECT 1 FROM artifact a WHERE a.id = artifact_label.artifact_id)
         OR NOT EXISTS (SELECT 1 FROM label l WHERE l.id = artifact_label.label_id))";
 
+pub(super) const PULL_OF_NOTHING: &str =
+    "SELECT x.artifact_id, '', 'when an artifact was pulled that is not there' FROM artifact_pull x
+    WHERE NOT EXISTS (SELECT 1 FROM artifact a WHERE a.id = x.artifact_id) LIMIT $1";
+pub(super) const DELETE_PULL: &str = "DELETE FROM artifact_pull WHERE artifact_id = $1 AND $2 = ''
+    AND NOT EXISTS (SELECT 1 FROM artifact a WHERE a.id = artifact_pull.artifact_id)";
+
+pub(super) const TAG_PULL_OF_NOTHING: &str =
+    "SELECT x.tag_id, '', 'when a tag was pulled that is not there' FROM tag_pull x
+    WHERE NOT EXISTS (SELECT 1 FROM tag t WHERE t.id = x.tag_id) LIMIT $1";
+pub(super) const DELETE_TAG_PULL: &str = "DELETE FROM tag_pull WHERE tag_id = $1 AND $2 = ''
+    AND NOT EXISTS (SELECT 1 FROM tag t WHERE t.id = tag_pull.tag_id)";
+
 pub(super) const UPLOAD_OF_NOTHING: &str =
     "SELECT 0, o.id, 'an upload into a project that is not there' FROM upload o
     WHERE NOT EXISTS (SELECT 1 FROM project p WHERE p.id = o.project_id) LIMIT $1";

@@ -13,6 +13,7 @@ on_both![
     a_failing_step_leaves_nothing,
     the_real_ones_apply,
     names_that_were_there_have_parts,
+    times_of_pulls_that_were_there_stay,
 ];
 
 const FIRST: &str = "CREATE TABLE a (id {{id}}, y {{bytes}} NOT NULL); INSERT INTO a (y) VALUES ('');";
@@ -96,6 +97,31 @@ async fn names_that_were_there_have_parts(db: TestDb) {
     assert_eq!(found, [&expected[..], &["ry/aaa", "y/aaa"]].concat());
     // Of the long one: a part for each of the first letters, and each run of x that is not cut off.
     assert_eq!(db.query(parts, params![2]).await.unwrap().len(), 8 + 24);
+}
+
+async fn times_of_pulls_that_were_there_stay(db: TestDb) {
+    run(&db, &MIGRATIONS[..11]).await.unwrap();
+    let rows = [
+        "INSERT INTO repository (project_id, name, created_at, updated_at) VALUES (1, 'library/web', 1, 1)",
+        "INSERT INTO manifest (digest, content) VALUES ('a', ''), ('b', '')",
+        "INSERT INTO artifact (project_id, repository_id, digest, type, media_type, manifest_media_type,
+            manifest_size, size, pushed_at, pulled_at) VALUES
+            (1, 1, 'a', '', '', '', 1, 1, 1, 7), (1, 1, 'b', '', '', '', 1, 1, 1, 0)",
+        "INSERT INTO tag (repository_id, artifact_id, name, pushed_at, pulled_at)
+            VALUES (1, 1, 'v1', 1, 5), (1, 2, 'v2', 1, 0)",
+    ];
+    for row in rows {
+        db.execute(row, &[]).await.unwrap();
+    }
+    run(&db, MIGRATIONS).await.unwrap();
+    for (table, expected) in
+        [("artifact_id, pulled_at FROM artifact_pull", (1, 7)), ("tag_id, pulled_at FROM tag_pull", (1, 5))]
+    {
+        let rows = db.query(&format!("SELECT {table}"), &[]).await.unwrap();
+        let found: Vec<(i64, i64)> =
+            rows.iter().map(|row| (row.get(0).unwrap(), row.get(1).unwrap())).collect();
+        assert_eq!(found, [expected], "{table}");
+    }
 }
 
 /// Numbers count up from one, and every file in the folder is listed.

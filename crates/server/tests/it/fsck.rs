@@ -278,7 +278,7 @@ async fn something_unreadable_is_told_and_left() {
 }
 
 /// Damage by hand, how it is called, and whether a repair helps.
-const DAMAGE: [(&str, &str, Fault, bool); 19] = [
+const DAMAGE: [(&str, &str, Fault, bool); 21] = [
     ("DELETE FROM repository_part WHERE part = 'library/multi'", "repository ", Fault::StaleRow, true),
     (
         "UPDATE repository SET artifact_count = 7 WHERE name = 'library/multi'",
@@ -349,6 +349,13 @@ const DAMAGE: [(&str, &str, Fault, bool); 19] = [
         Fault::DanglingRow,
         true,
     ),
+    (
+        "INSERT INTO artifact_pull (artifact_id, pulled_at) VALUES (4711, 1)",
+        "artifact_pull 4711",
+        Fault::DanglingRow,
+        true,
+    ),
+    ("INSERT INTO tag_pull (tag_id, pulled_at) VALUES (4711, 1)", "tag_pull 4711", Fault::DanglingRow, true),
     (
         "INSERT INTO upload (id, project_id, repository, actor, state, started_at, updated_at)
          SELECT 'u', 4711, 'x', 'y', content, 1, 1 FROM manifest LIMIT 1",

@@ -186,6 +186,74 @@ async fn settings_say_what_is_kept_of_pulls() {
     .await;
 }
 
+#[tokio::test]
+async fn lists_sort_and_filter_by_the_time_of_the_last_pull() {
+    on_each_engine(async |app| {
+        let admin = app.admin();
+        let images = [("v1", image("one")), ("v2", image("two")), ("v3", image("three"))];
+        for (tag, what) in &images {
+            assert_eq!(admin.push("library/web", tag, what).await.status, 201);
+        }
+        for tag in ["v3", "v1"] {
+            app.clock.advance(Duration::from_secs(60));
+            pull(&admin, tag).await;
+        }
+        flush(&app.app).await;
+        let digests = |order: &[usize]| -> Vec<Value> {
+            order.iter().map(|at| images[*at].1.digest().into()).collect()
+        };
+        let last = app.clock.now().rfc3339_millis().replace(".000Z", "");
+        let since = format!("q=pull_time%3D%5B{last}~%5D");
+        let ever = "q=pull_time%3D%5B1970-01-02T00:00:00~%5D&sort=pull_time";
+        for (query, order) in [
+            ("sort=-pull_time", &[0, 2, 1][..]),
+            ("sort=pull_time", &[1, 2, 0]),
+            (&since, &[0]),
+            (ever, &[2, 0]),
+        ] {
+            for list in [format!("{WEB}/artifacts"), "/api/v2.0/projects/library/artifacts".into()] {
+                let page = admin.get(&format!("{list}?{query}")).await;
+                let found: Vec<Value> =
+                    page.json().as_array().unwrap().iter().map(|one| one["digest"].clone()).collect();
+                assert_eq!(found, digests(order), "{list}?{query}");
+                assert_eq!(page.header("x-total-count"), order.len().to_string(), "{list}?{query}");
+            }
+        }
+        assert_eq!(admin.push("library/web", "again", &images[0].1).await.status, 201);
+        let tags = admin.get(&format!("{WEB}/artifacts/v1/tags?sort=-pull_time")).await.json();
+        assert_eq!((&tags[0]["name"], &tags[1]["name"]), (&json!("v1"), &json!("again")));
+        let pulled = admin.get(&format!("{WEB}/artifacts/v1/tags?{since}")).await;
+        assert_eq!(pulled.header("x-total-count"), "1");
+    })
+    .await;
+}
+
+/// By itself, with its artifact, with its repository, and when it was gone before its pull is written down.
+#[tokio::test]
+async fn what_goes_takes_its_times_along() {
+    on_each_engine(async |app| {
+        let admin = app.admin();
+        let left = async || (count(&app, "artifact_pull").await, count(&app, "tag_pull").await);
+        for (tag, what) in [("v1", "one"), ("v2", "two"), ("v3", "three")] {
+            assert_eq!(admin.push("library/web", tag, &image(what)).await.status, 201);
+            pull(&admin, tag).await;
+        }
+        flush(&app.app).await;
+        assert_eq!(left().await, (3, 3));
+        assert_eq!(admin.delete(&format!("{WEB}/artifacts/v1/tags/v1")).await.status, 200);
+        assert_eq!(left().await, (3, 2));
+        pull(&admin, "v2").await;
+        assert_eq!(admin.delete(&format!("{WEB}/artifacts/v2")).await.status, 200);
+        flush(&app.app).await;
+        assert_eq!(left().await, (2, 1));
+        pull(&admin, "v3").await;
+        assert_eq!(admin.delete(WEB).await.status, 200);
+        flush(&app.app).await;
+        assert_eq!(left().await, (0, 0));
+    })
+    .await;
+}
+
 /// A copy holds two repositories, in the order of their names.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pulls_and_a_copy_do_not_wait_for_each_other() {
@@ -269,8 +337,10 @@ async fn a_graceful_end_loses_no_pull() {
         let row = db.query_one(lines, &[]).await.unwrap();
         assert_eq!(row.get::<i64>(0).unwrap(), PULLS as i64, "{engine:?}");
         let last: Timestamp = row.get(1).unwrap();
-        let touched =
-            db.query_one("SELECT a.pulled_at, t.pulled_at FROM artifact a, tag t", &[]).await.unwrap();
+        let touched = db
+            .query_one("SELECT a.pulled_at, t.pulled_at FROM artifact_pull a, tag_pull t", &[])
+            .await
+            .unwrap();
         assert_eq!((touched.get(0).unwrap(), touched.get(1).unwrap()), (last, last), "{engine:?}");
     }
 }

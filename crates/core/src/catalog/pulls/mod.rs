@@ -3,7 +3,8 @@
 //! A pull writes nothing. Each process gathers what it served and adds it to the rows every few seconds and at its end,
 //! together with the lines of the audit log. What a process had gathered when it was killed is not counted.
 
-use super::sql;
+mod sql;
+
 use crate::audit::{self, Act, At, Entry};
 use crate::{App, Result, settings};
 use haven_db::list::{batches, in_list};
@@ -190,12 +191,13 @@ async fn add(tx: &mut Tx, served: &[(i64, Served)], wanted: Wanted) -> Result<()
     Ok(())
 }
 
-/// Runs a statement about pairs, many at a time. The last ones are filled up by repeating one, so that there are few
-/// different statements.
+/// Runs a statement about pairs, many at a time. The last ones are filled up with pairs about nothing, so that there are
+/// few different statements.
 async fn update(tx: &mut Tx, statement: fn(usize) -> String, pairs: &[[Value; 2]]) -> Result<()> {
     for some in pairs.chunks(ROWS) {
         let rows = some.len().next_power_of_two();
-        let filled = some.iter().chain(std::iter::repeat_n(&some[some.len() - 1], rows - some.len()));
+        let nothing = [Value::from(0), Value::from(0)];
+        let filled = some.iter().chain(std::iter::repeat_n(&nothing, rows - some.len()));
         let values: Vec<Value> = filled.flatten().cloned().collect();
         tx.execute(&statement(rows), &values).await?;
     }
