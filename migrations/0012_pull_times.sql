@@ -14,5 +14,4 @@ CREATE TABLE tag_pull (
 
 INSERT INTO artifact_pull (artifact_id, pulled_at) SELECT a.id, a.pulled_at FROM artifact a WHERE a.pulled_at > 0;
 INSERT INTO tag_pull (tag_id, pulled_at) SELECT t.id, t.pulled_at FROM tag t WHERE t.pulled_at > 0;
-ALTER TABLE artifact DROP COLUMN pulled_at;
-ALTER TABLE tag DROP COLUMN pulled_at;
+-- The columns stay for replicas of the version before, which go on while this one starts.
