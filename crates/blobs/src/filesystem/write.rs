@@ -1,19 +1,21 @@
 //! Bytes on their way in: collecting, writing and hashing side by side, in constant memory.
 //!
 //! While one batch comes from the network, those before are written and hashed on two blocking threads. Threads are
-//! held only while they work, so that a thousand slow clients cost memory for a batch each and no thread. Every
-//! [`FLUSH_EVERY`] bytes a sync starts beside all this, so that little is left for the last one to do.
+//! held only while they work, so that a thousand slow clients cost no thread, and those that pause no memory for what they
+//! sent. Every [`FLUSH_EVERY`] bytes a sync starts beside all this, so that little is left for the last one to do.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, stream};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
 
 use super::hashing::Hashing;
 use super::layout::Layout;
@@ -27,6 +29,9 @@ use crate::upload::Upload;
 const BATCH_BYTES: u64 = 1 << 20;
 /// Tiny chunks may each hold a larger buffer in place, so their number is bounded too.
 const BATCH_CHUNKS: usize = 128;
+/// When a client pauses, this much is not kept for it in memory but written.
+const PAUSED_BYTES: u64 = 64 << 10;
+const PAUSE: Duration = Duration::from_millis(200);
 /// Batches at work at once: one, and the next one, so that the hash has something to go on with.
 const STEPS: usize = 2;
 const FLUSH_EVERY: u64 = 64 << 20;
@@ -217,7 +222,15 @@ impl Batch {
     async fn collect(body: &mut ByteStream) -> Self {
         let mut batch = Self { chunks: Vec::new(), size: 0, end: None };
         while batch.size < BATCH_BYTES && batch.chunks.len() < BATCH_CHUNKS && batch.end.is_none() {
-            match body.next().await {
+            let next = match body.next().now_or_never() {
+                Some(next) => next,
+                None if batch.size < PAUSED_BYTES => body.next().await,
+                None => match timeout(PAUSE, body.next()).await {
+                    Ok(next) => next,
+                    Err(_) => break,
+                },
+            };
+            match next {
                 Some(Ok(chunk)) if chunk.is_empty() => {}
                 Some(Ok(chunk)) => {
                     batch.size += chunk.len() as u64;
