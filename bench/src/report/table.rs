@@ -9,7 +9,12 @@ const TITLES: [(&str, &str, &str); 9] = [
     ("pull", "Pulls of one blob", "All clients together."),
     ("push", "Pushes of one blob", "POST, one PATCH in chunks, PUT, as docker does it."),
     ("manifests", "Manifests by tag", "Connections stay open; every request is authorised by a token."),
-    ("tokens", "Tokens", "For the administrator with the right password, over connections that stay open."),
+    (
+        "tokens",
+        "Tokens",
+        "For the administrator with the right password, and for a robot of the system with its secret, over connections that \
+         stay open.",
+    ),
     (
         "images",
         "Small images",
