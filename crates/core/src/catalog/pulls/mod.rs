@@ -18,8 +18,9 @@ use tokio::sync::Mutex as Turn;
 const MOST_LINES: usize = 50_000;
 /// Of these it is time to write.
 const MANY_LINES: usize = 10_000;
-/// Repositories, or lines, of one transaction.
-const REPOSITORIES: usize = 128;
+/// Repositories, or lines, of one transaction: few large ones write each page of a table few times. No
+/// more than one statement has in a list: all are held at once, in the order of their names.
+const REPOSITORIES: usize = 512;
 const LINES: usize = 2_048;
 /// Rows of one statement.
 const ROWS: usize = 64;
@@ -174,15 +175,13 @@ async fn add(tx: &mut Tx, served: &[(i64, Served)], wanted: Wanted) -> Result<()
     if wanted.counts {
         let counts: Vec<[Value; 2]> =
             served.iter().map(|(id, served)| [(*id).into(), served.pulls.into()]).collect();
-        update(tx, sql::add_pulls, &counts).await?;
+        for some in counts.chunks(ROWS) {
+            run(tx, sql::add_pulls, some).await?;
+        }
     }
     if wanted.times {
-        let times = |of: fn(&Served) -> &BTreeMap<i64, Timestamp>| -> Vec<[Value; 2]> {
-            let all = served.iter().flat_map(|(_, served)| of(served));
-            all.map(|(id, at)| [(*id).into(), (*at).into()]).collect()
-        };
-        update(tx, sql::touch_artifacts, &times(|served| &served.artifacts)).await?;
-        update(tx, sql::touch_tags, &times(|served| &served.tags)).await?;
+        touch_all(tx, sql::ARTIFACTS, served.iter().flat_map(|(_, served)| &served.artifacts)).await?;
+        touch_all(tx, sql::TAGS, served.iter().flat_map(|(_, served)| &served.tags)).await?;
         let artifacts = served.iter().flat_map(|(_, served)| served.artifacts.keys().copied());
         for (marks, values) in batches(artifacts) {
             tx.execute(&in_list(sql::TOUCH_PARENTS, &marks), &values).await?;
@@ -191,17 +190,32 @@ async fn add(tx: &mut Tx, served: &[(i64, Served)], wanted: Wanted) -> Result<()
     Ok(())
 }
 
-/// Runs a statement about pairs, many at a time. The last ones are filled up with pairs about nothing, so that there are
-/// few different statements.
-async fn update(tx: &mut Tx, statement: fn(usize) -> String, pairs: &[[Value; 2]]) -> Result<()> {
+/// Writes times down, in the order of the rows. Most are known already, and to know that costs less than to look whether
+/// there is what they are of.
+async fn touch_all(
+    tx: &mut Tx,
+    table: sql::Times,
+    times: impl Iterator<Item = (&i64, &Timestamp)>,
+) -> Result<()> {
+    let mut times: Vec<(i64, Timestamp)> = times.map(|(id, at)| (*id, *at)).collect();
+    times.sort_unstable();
+    let pairs: Vec<[Value; 2]> = times.into_iter().map(|(id, at)| [id.into(), at.into()]).collect();
     for some in pairs.chunks(ROWS) {
-        let rows = some.len().next_power_of_two();
-        let nothing = [Value::from(0), Value::from(0)];
-        let filled = some.iter().chain(std::iter::repeat_n(&nothing, rows - some.len()));
-        let values: Vec<Value> = filled.flatten().cloned().collect();
-        tx.execute(&statement(rows), &values).await?;
+        if run(tx, |rows| sql::later(table, rows), some).await? < some.len() as u64 {
+            run(tx, |rows| sql::first(table, rows), some).await?;
+        }
     }
     Ok(())
+}
+
+/// Runs a statement about some pairs, filled up with pairs about nothing, so that there are few different statements.
+/// Returns how many rows it changed.
+async fn run(tx: &mut Tx, statement: impl Fn(usize) -> String, pairs: &[[Value; 2]]) -> Result<u64> {
+    let rows = pairs.len().next_power_of_two();
+    let nothing = [Value::from(0), Value::from(0)];
+    let filled = pairs.iter().chain(std::iter::repeat_n(&nothing, rows - pairs.len()));
+    let values: Vec<Value> = filled.flatten().cloned().collect();
+    Ok(tx.execute(&statement(rows), &values).await?)
 }
 
 impl Pulls {

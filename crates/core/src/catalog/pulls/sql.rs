@@ -18,25 +18,27 @@ pub(super) fn add_pulls(count: usize) -> String {
     )
 }
 
-/// Times only go forward, whichever replica comes last. What is gone by now stays so.
-pub(super) fn touch_artifacts(count: usize) -> String {
+/// A table of times: its name, its key, and the table that the key is of.
+#[derive(Clone, Copy)]
+pub(super) struct Times(&'static str, &'static str, &'static str);
+
+pub(super) const ARTIFACTS: Times = Times("artifact_pull", "artifact_id", "artifact");
+pub(super) const TAGS: Times = Times("tag_pull", "tag_id", "tag");
+
+/// Times only go forward, whichever replica comes last.
+pub(super) fn later(Times(table, key, _): Times, count: usize) -> String {
     format!(
-        "INSERT INTO artifact_pull (artifact_id, pulled_at)
-        SELECT v.column1, v.column2 FROM (VALUES {}) AS v
-        WHERE EXISTS (SELECT 1 FROM artifact a WHERE a.id = v.column1)
-        ON CONFLICT (artifact_id) DO UPDATE SET pulled_at = excluded.pulled_at
-        WHERE artifact_pull.pulled_at < excluded.pulled_at",
+        "UPDATE {table} SET pulled_at = CASE WHEN pulled_at < v.column2 THEN v.column2 ELSE pulled_at END
+        FROM (VALUES {}) AS v WHERE {table}.{key} = v.column1",
         pairs(count)
     )
 }
 
-pub(super) fn touch_tags(count: usize) -> String {
+/// The first time of each; what is gone by now stays so.
+pub(super) fn first(Times(table, key, of): Times, count: usize) -> String {
     format!(
-        "INSERT INTO tag_pull (tag_id, pulled_at)
-        SELECT v.column1, v.column2 FROM (VALUES {}) AS v
-        WHERE EXISTS (SELECT 1 FROM tag t WHERE t.id = v.column1)
-        ON CONFLICT (tag_id) DO UPDATE SET pulled_at = excluded.pulled_at
-        WHERE tag_pull.pulled_at < excluded.pulled_at",
+        "INSERT INTO {table} ({key}, pulled_at) SELECT v.column1, v.column2 FROM (VALUES {}) AS v
+        WHERE EXISTS (SELECT 1 FROM {of} o WHERE o.id = v.column1) ON CONFLICT ({key}) DO NOTHING",
         pairs(count)
     )
 }
