@@ -39,6 +39,7 @@ oras        oras.land/oras/cmd/oras                                oras.land/ora
 helm        helm.sh/helm/v3/cmd/helm                               helm.sh/helm/v3                              v3.22.0
 cosign      github.com/sigstore/cosign/v2/cmd/cosign               github.com/sigstore/cosign/v2                v2.6.5
 conformance github.com/opencontainers/distribution-spec/conformance github.com/opencontainers/distribution-spec/conformance v0.0.0-20260716174315-967efdc079b9
+harbor      github.com/goharbor/harbor-cli/cmd/harbor               github.com/goharbor/harbor-cli               v0.0.26
 '
 
 SCHEMATHESIS_VERSION=4.32.5

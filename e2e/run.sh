@@ -14,7 +14,7 @@
 set -uo pipefail
 
 E2E=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-ALL='protocol transfer people terraform schemathesis conformance docker podman skopeo buildah ctr crane oras helm cosign disk database'
+ALL='protocol transfer people terraform harbor-cli schemathesis conformance docker podman skopeo buildah ctr crane oras helm cosign disk database'
 [ "${HAVEN_E2E_REPLICAS:-1}" = 1 ] || ALL+=' failover'
 : "${HAVEN_BIN:=$E2E/../target/release/haven}" "${HAVEN_E2E_LIMIT:=180}"
 : "${HAVEN_E2E_CACHE:=${XDG_CACHE_HOME:-$HOME/.cache}/haven-e2e/bin}"

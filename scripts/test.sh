@@ -71,8 +71,8 @@ step 'crashes, in a bucket and on PostgreSQL' env CRASHES="${CRASHES:-5}" script
 step 'clients' clients_ready
 step 'measurements, in small' env QUICK=1 HAVEN_BIN="${CARGO_TARGET_DIR:-target}/release/haven" bench/run.sh
 export HAVEN_BIN=${CARGO_TARGET_DIR:-target}/release/haven HAVEN_E2E_SKIP_INSTALL=1
-# The conformance program is a Go module that not every module proxy hands out; where it cannot be had, the case says so.
-export HAVEN_E2E_OPTIONAL=${HAVEN_E2E_OPTIONAL-conformance}
+# These are Go modules that not every module proxy hands out; where they cannot be had, their cases say so.
+export HAVEN_E2E_OPTIONAL=${HAVEN_E2E_OPTIONAL-conformance harbor-cli}
 step 'real clients' e2e/run.sh
 # Two replicas behind a balancer stand for PostgreSQL and for a bucket too.
 export HAVEN_E2E_DATABASE=postgres HAVEN_E2E_REPLICAS=2
