@@ -31,7 +31,7 @@ pub(crate) enum Command {
 pub(crate) struct Plain {
     #[command(flatten)]
     common: Common,
-    /// Print JSON.
+    /// One JSON object to a line.
     #[arg(long)]
     json: bool,
 }
@@ -99,11 +99,7 @@ async fn list(plain: Plain) -> Result<(), Failure> {
     let app = open(plain.common).await?;
     let query = Query { page: Page::ALL, ..Query::default() };
     let (users, _) = identity::list(&app, &operator(), query).await?;
-    if plain.json {
-        say(&Value::from(users.iter().map(as_json).collect::<Vec<_>>()).to_string());
-    } else {
-        users.iter().for_each(|user| say(&as_text(user)));
-    }
+    users.iter().for_each(|user| say(&if plain.json { as_json(user).to_string() } else { as_text(user) }));
     Ok(())
 }
 
