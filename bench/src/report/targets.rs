@@ -77,7 +77,8 @@ impl Goal {
         Some(if part >= 1.0 {
             format!("{words}: met")
         } else {
-            format!("**{words}: missed, {:.0} % of it**", part * 100.0)
+            // What rounds up to all of it is missed all the same.
+            format!("**{words}: missed, {:.0} % of it**", (part * 100.0).round().min(99.0))
         })
     }
 }

@@ -71,6 +71,8 @@ fn ten_times_as_much_may_take_a_little_longer() {
     assert!(judged(21.0).contains("| ≤ 50.0: met; ≤ 1.5 × with a tenth: met |"), "{}", judged(21.0));
     let missed = "≤ 50.0: met; **≤ 1.5 × with a tenth: missed, 50 % of it**";
     assert!(judged(10.0).contains(missed), "{}", judged(10.0));
+    let hardly = "**≤ 1.5 × with a tenth: missed, 99 % of it**";
+    assert!(judged(19.99).contains(hardly), "{}", judged(19.99));
 }
 
 #[test]
