@@ -1,7 +1,8 @@
 //! `haven serve`: from a configuration to a running registry, and down again without losing a request.
 
 use crate::cli::{Failure, say};
-use crate::{background, handles, secrets, storage};
+use crate::secrets::{self, Draft};
+use crate::{background, handles, storage};
 use haven_core::registry::{self, Purge};
 use haven_core::settings::{Change, Configured, Values};
 use haven_core::{App, access_tokens, identity, quota, sessions};
@@ -147,19 +148,27 @@ pub(crate) fn database(wanted: &Database) -> haven_db::Options {
     }
 }
 
-/// The administrator's password, once.
+/// The administrator's password, once. One that is made up is in the folder before it is in the database: a start that ends
+/// in between leaves an installation that the next start opens, and none that nobody can.
 async fn first_start(app: &App, config: &Config) -> Result<(), Failure> {
-    if !app.needs_first_password().await? {
-        return Ok(());
+    if app.needs_first_password().await? {
+        let password = match &config.admin_password {
+            Some(given) => given.expose().to_owned(),
+            None => {
+                let made_up = identity::generate()?;
+                secrets::draft_password(&config.data_dir, &made_up)?;
+                made_up
+            }
+        };
+        app.first_start(&password).await?;
     }
-    if let Some(password) = &config.admin_password {
-        app.first_start(password.expose()).await?;
-        return Ok(());
-    }
-    let password = identity::generate()?;
-    if app.first_start(&password).await? {
-        let path = secrets::keep_password(&config.data_dir, &password)?;
-        say(&format!("the user admin was made with the password {password} (kept in {path})"));
+    for draft in secrets::drafts(&config.data_dir) {
+        let Draft { password, .. } = &draft;
+        if !app.is_admin_password(password).await? {
+            draft.remove();
+        } else if let Some(path) = draft.keep() {
+            say(&format!("the user admin was made with the password {password} (kept in {path})"));
+        }
     }
     Ok(())
 }

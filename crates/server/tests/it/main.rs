@@ -27,6 +27,7 @@ mod robots;
 mod sessions;
 mod settings;
 mod short_uploads;
+mod starts;
 mod storage_faults;
 mod tokens;
 mod uploads;
