@@ -2,12 +2,12 @@
 
 use crate::cli::{Failure, say};
 use crate::secrets::{self, Draft};
-use crate::{background, handles, storage};
+use crate::{background, database, handles, storage};
 use haven_core::registry::{self, Purge};
 use haven_core::settings::{Change, Configured, Values};
 use haven_core::{App, access_tokens, identity, quota, sessions};
-use haven_db::{Clock, Db, PostgresOptions, SqliteOptions};
-use haven_server::config::{Config, Database, Storage, UploadPurging};
+use haven_db::{Clock, Db};
+use haven_server::config::{Config, Storage, UploadPurging};
 use haven_server::listen::{self, Listener};
 use haven_server::telemetry;
 use haven_web::conn::Network;
@@ -41,7 +41,12 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     }
     handles::raise(config.limits.connections.max_connections);
     let stop = stop_on_signal()?;
-    let app = Arc::new(app(&config, storage::open).await?);
+    let ground = Ground::open(&config).await?;
+    if !database::awaited(&ground.db, &stop).await? {
+        tracing::info!("bye, before the database was there");
+        return Ok(());
+    }
+    let app = Arc::new(app(&config, ground, storage::open).await?);
     first_start(&app, &config).await?;
     let metrics = Metrics::new(VERSION);
     let mut listeners = listen::open(&config.listen, config.tls.as_ref()).await?;
@@ -95,14 +100,26 @@ fn ca_certificate(path: &Path) -> Result<axum::body::Bytes, Failure> {
     Ok(pem.into())
 }
 
+/// What an application stands on, before anything was asked of it.
+struct Ground {
+    db: Db,
+    secret_key: [u8; 32],
+}
+
+impl Ground {
+    async fn open(config: &Config) -> Result<Self, Failure> {
+        secrets::make_folder(&config.data_dir)?;
+        let secret_key = secrets::secret_key(&config.data_dir)?;
+        Ok(Self { db: Db::open(database::options(&config.database)).await?, secret_key })
+    }
+}
+
 /// The application on its database, with the schema up to date, and on its storage as `open` opens it.
-pub(crate) async fn app(
+async fn app(
     config: &Config,
+    Ground { db, secret_key }: Ground,
     open: impl AsyncFnOnce(&Storage) -> Result<storage::Opened, Failure>,
 ) -> Result<App, Failure> {
-    secrets::make_folder(&config.data_dir)?;
-    let secret_key = secrets::secret_key(&config.data_dir)?;
-    let db = Db::open(database(&config.database)).await?;
     db.migrate().await?;
     let (blobs, storage_name) = open(&config.storage).await?;
     let options = haven_core::Options {
@@ -120,7 +137,8 @@ pub(crate) async fn app(
 
 /// The application for a command that only concerns rows; nothing is written into the storage.
 pub(crate) async fn command(config: &Config) -> Result<App, Failure> {
-    app(config, async |wanted| Ok((storage::look_at(wanted)?, ""))).await
+    let ground = Ground::open(config).await?;
+    app(config, ground, async |wanted| Ok((storage::look_at(wanted)?, ""))).await
 }
 
 /// Defaults of the configuration, and what overrules the database.
@@ -133,19 +151,6 @@ fn settings(config: &Config) -> Result<Configured, Failure> {
     let change = Change::overwrite(overwrite.clone());
     let change = change.map_err(|error| format!("CONFIG_OVERWRITE_JSON: {error}"))?;
     Ok(Configured { defaults, overwrite: Some(change) })
-}
-
-/// The database that the configuration names.
-pub(crate) fn database(wanted: &Database) -> haven_db::Options {
-    match wanted {
-        Database::Sqlite { path } => haven_db::Options::Sqlite(SqliteOptions::new(path)),
-        Database::Postgres { url, max_connections, connection_lifetime } => {
-            let mut options = PostgresOptions::new(url.expose());
-            options.max_connections = *max_connections;
-            options.lifetime = *connection_lifetime;
-            haven_db::Options::Postgres(options)
-        }
-    }
 }
 
 /// The administrator's password, once. One that is made up is in the folder before it is in the database: a start that ends
