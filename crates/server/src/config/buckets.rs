@@ -1,6 +1,8 @@
 //! Object storage in the words of distribution's configuration, which Harbor passes on as they are.
 
 use haven_blobs::object::{Options, Service};
+use rustls::RootCertStore;
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
 use super::settings::Settings;
 
@@ -176,10 +178,25 @@ fn speaks_of_rights(name: &str) -> bool {
 fn ca_bundle(settings: &mut Settings) -> Option<Vec<u8>> {
     let path = settings.text(CA_BUNDLE)?;
     match std::fs::read(&path) {
-        Ok(bundle) => return Some(bundle),
+        Ok(bundle) => match check_certificates(&bundle) {
+            Ok(()) => return Some(bundle),
+            Err(problem) => settings.complain(CA_BUNDLE, format_args!("{path} {problem}")),
+        },
         Err(error) => settings.complain(CA_BUNDLE, format_args!("{path} cannot be read: {error}")),
     }
     None
+}
+
+/// Whether there are certificates, and all of them can be trusted in.
+fn check_certificates(bundle: &[u8]) -> Result<(), String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(bundle) {
+        let certificate = certificate.map_err(|error| format!("is not PEM: {error}"))?;
+        let which = roots.len() + 1;
+        let added = roots.add(certificate);
+        added.map_err(|error| format!("holds a certificate that cannot be used, number {which}: {error}"))?;
+    }
+    if roots.is_empty() { Err("holds no certificate in PEM".to_owned()) } else { Ok(()) }
 }
 
 fn at(section: &str, key: &str) -> String {

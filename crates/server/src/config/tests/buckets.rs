@@ -107,6 +107,29 @@ fn a_bucket_that_cannot_be_meant_is_refused() {
 }
 
 #[test]
+fn a_bundle_without_certificates_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ca.pem");
+    let yaml = format!("storage_service: {{ca_bundle: '{}', s3: {{bucket: b}}}}", path.display());
+    let key = rcgen::generate_simple_self_signed(vec!["s3.test".to_owned()]).unwrap();
+    let (certificate, key) = (key.cert.pem(), key.signing_key.serialize_pem());
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for (content, problem) in [
+        (String::new(), "holds no certificate in PEM"),
+        ("no PEM at all".to_owned(), "holds no certificate in PEM"),
+        (key, "holds no certificate in PEM"),
+        (certificate[..certificate.len() / 2].to_owned(), "is not PEM"),
+        (format!("{certificate}{broken}"), "holds a certificate that cannot be used, number 2"),
+    ] {
+        std::fs::write(&path, &content).unwrap();
+        let told = problems(&yaml);
+        assert!(told.contains("`storage_service.ca_bundle`") && told.contains(problem), "{told}");
+    }
+    std::fs::write(&path, format!("# ours\n{certificate}{certificate}")).unwrap();
+    assert_eq!(bucket(&yaml, &[]).ca_bundle.map(|bundle| bundle.len()), Some(7 + 2 * certificate.len()));
+}
+
+#[test]
 fn clients_are_redirected_unless_it_is_said_otherwise() {
     let redirects = |yaml: &str| load(yaml).unwrap().redirects;
     assert_eq!(redirects(""), Redirects::Everybody);
