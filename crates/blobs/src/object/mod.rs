@@ -8,6 +8,7 @@
 mod buffer;
 mod commit;
 mod connect;
+mod container;
 mod copy;
 mod failure;
 mod hashing;
@@ -43,6 +44,7 @@ use object_store::signer::Method;
 use tokio::sync::Semaphore;
 
 use self::connect::Bucket;
+pub use self::container::read_container_token;
 use self::failure::failed;
 use self::keys::Keys;
 pub use self::options::{Copies, Options, Patience, Service};
