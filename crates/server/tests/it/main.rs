@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod blobs;
+mod buckets;
 mod command_line;
 mod contract;
 mod ends;
