@@ -95,8 +95,9 @@ async fn open(config: &Config, repair: bool) -> Result<Installation, Failure> {
         return Err(format!("there is no storage at {}", root.display()).into());
     }
     let mut database = database::options(&config.database);
-    if let haven_db::Options::Postgres(options) = &mut database {
-        options.statement_timeout = PATIENCE;
+    match &mut database {
+        haven_db::Options::Sqlite(options) => options.look = !repair,
+        haven_db::Options::Postgres(options) => options.statement_timeout = PATIENCE,
     }
     let db = Db::open(database).await?;
     db.expect_schema().await?;
