@@ -113,4 +113,12 @@ impl App {
     pub async fn needs_first_password(&self) -> Result<bool> {
         identity::needs_first_password(self).await
     }
+
+    /// Whether this is the administrator's password, for a start that made it up and does not know whether it counts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_admin_password(&self, password: &str) -> Result<bool> {
+        identity::is_first_password(self, password).await
+    }
 }

@@ -125,7 +125,9 @@ impl From<haven_db::Error> for Error {
         let (code, message) = match error.kind {
             Kind::Conflict => (Code::Conflict, "resource conflict"),
             Kind::ForeignKey => (Code::Referenced, "the object is referenced by others"),
-            Kind::Unavailable | Kind::Busy => (Code::Unavailable, "the database cannot be reached"),
+            Kind::Unavailable | Kind::Refused | Kind::Busy => {
+                (Code::Unavailable, "the database cannot be reached")
+            }
             Kind::Corrupt | Kind::TooNew | Kind::Internal => (Code::Internal, "database"),
         };
         Self::new(code, message).because(error)

@@ -12,6 +12,9 @@ pub enum Kind {
     ForeignKey,
     /// The database is down, full, read-only or out of connections: try later.
     Unavailable,
+    /// The server is there and does not let us in, or is not the one that was meant: trying again is of no use until
+    /// somebody changes something.
+    Refused,
     /// Somebody else holds what we need: a lock, the writer, or the statement took too long.
     Busy,
     /// The stored data are damaged.

@@ -30,6 +30,8 @@ pub struct SqliteOptions {
     pub wait: Duration,
     /// After so long without a statement a transaction is taken for forgotten and rolled back.
     pub idle: Duration,
+    /// For those who only look: a file that cannot be written is read as it is.
+    pub look: bool,
 }
 
 impl SqliteOptions {
@@ -42,6 +44,7 @@ impl SqliteOptions {
             durable: true,
             wait: Duration::from_secs(10),
             idle: Duration::from_secs(10),
+            look: false,
         }
     }
 }

@@ -1,8 +1,7 @@
 //! `haven fsck`: what `haven_core::fsck` finds, for a person at a terminal or for a program.
 
 use crate::cli::{Common, Failure, block_on, complain, say};
-use crate::serve;
-use crate::storage;
+use crate::{database, storage};
 use clap::Args;
 use haven_blobs::Filesystem;
 use haven_core::fsck::{self, Event, Finding, Installation, Progress, Repair, Stage, Summary};
@@ -95,9 +94,10 @@ async fn open(config: &Config, repair: bool) -> Result<Installation, Failure> {
     {
         return Err(format!("there is no storage at {}", root.display()).into());
     }
-    let mut database = serve::database(&config.database);
-    if let haven_db::Options::Postgres(options) = &mut database {
-        options.statement_timeout = PATIENCE;
+    let mut database = database::options(&config.database);
+    match &mut database {
+        haven_db::Options::Sqlite(options) => options.look = !repair,
+        haven_db::Options::Postgres(options) => options.statement_timeout = PATIENCE,
     }
     let db = Db::open(database).await?;
     db.expect_schema().await?;

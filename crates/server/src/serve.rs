@@ -1,12 +1,13 @@
 //! `haven serve`: from a configuration to a running registry, and down again without losing a request.
 
 use crate::cli::{Failure, say};
-use crate::{background, handles, secrets, storage};
+use crate::secrets::{self, Draft};
+use crate::{background, database, handles, storage};
 use haven_core::registry::{self, Purge};
 use haven_core::settings::{Change, Configured, Values};
 use haven_core::{App, access_tokens, identity, quota, sessions};
-use haven_db::{Clock, Db, PostgresOptions, SqliteOptions};
-use haven_server::config::{Config, Database, Storage, UploadPurging};
+use haven_db::{Clock, Db};
+use haven_server::config::{Config, Storage, UploadPurging};
 use haven_server::listen::{self, Listener};
 use haven_server::telemetry;
 use haven_web::conn::Network;
@@ -40,7 +41,12 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     }
     handles::raise(config.limits.connections.max_connections);
     let stop = stop_on_signal()?;
-    let app = Arc::new(app(&config, storage::open).await?);
+    let ground = Ground::open(&config).await?;
+    if !database::awaited(&ground.db, &stop).await? {
+        tracing::info!("bye, before the database was there");
+        return Ok(());
+    }
+    let app = Arc::new(app(&config, ground, storage::open).await?);
     first_start(&app, &config).await?;
     let metrics = Metrics::new(VERSION);
     let mut listeners = listen::open(&config.listen, config.tls.as_ref()).await?;
@@ -94,14 +100,26 @@ fn ca_certificate(path: &Path) -> Result<axum::body::Bytes, Failure> {
     Ok(pem.into())
 }
 
+/// What an application stands on, before anything was asked of it.
+struct Ground {
+    db: Db,
+    secret_key: [u8; 32],
+}
+
+impl Ground {
+    async fn open(config: &Config) -> Result<Self, Failure> {
+        secrets::make_folder(&config.data_dir)?;
+        let secret_key = secrets::secret_key(&config.data_dir)?;
+        Ok(Self { db: Db::open(database::options(&config.database)).await?, secret_key })
+    }
+}
+
 /// The application on its database, with the schema up to date, and on its storage as `open` opens it.
-pub(crate) async fn app(
+async fn app(
     config: &Config,
+    Ground { db, secret_key }: Ground,
     open: impl AsyncFnOnce(&Storage) -> Result<storage::Opened, Failure>,
 ) -> Result<App, Failure> {
-    secrets::make_folder(&config.data_dir)?;
-    let secret_key = secrets::secret_key(&config.data_dir)?;
-    let db = Db::open(database(&config.database)).await?;
     db.migrate().await?;
     let (blobs, storage_name) = open(&config.storage).await?;
     let options = haven_core::Options {
@@ -119,7 +137,8 @@ pub(crate) async fn app(
 
 /// The application for a command that only concerns rows; nothing is written into the storage.
 pub(crate) async fn command(config: &Config) -> Result<App, Failure> {
-    app(config, async |wanted| Ok((storage::look_at(wanted)?, ""))).await
+    let ground = Ground::open(config).await?;
+    app(config, ground, async |wanted| Ok((storage::look_at(wanted)?, ""))).await
 }
 
 /// Defaults of the configuration, and what overrules the database.
@@ -134,32 +153,27 @@ fn settings(config: &Config) -> Result<Configured, Failure> {
     Ok(Configured { defaults, overwrite: Some(change) })
 }
 
-/// The database that the configuration names.
-pub(crate) fn database(wanted: &Database) -> haven_db::Options {
-    match wanted {
-        Database::Sqlite { path } => haven_db::Options::Sqlite(SqliteOptions::new(path)),
-        Database::Postgres { url, max_connections, connection_lifetime } => {
-            let mut options = PostgresOptions::new(url.expose());
-            options.max_connections = *max_connections;
-            options.lifetime = *connection_lifetime;
-            haven_db::Options::Postgres(options)
-        }
-    }
-}
-
-/// The administrator's password, once.
+/// The administrator's password, once. One that is made up is in the folder before it is in the database: a start that ends
+/// in between leaves an installation that the next start opens, and none that nobody can.
 async fn first_start(app: &App, config: &Config) -> Result<(), Failure> {
-    if !app.needs_first_password().await? {
-        return Ok(());
+    if app.needs_first_password().await? {
+        let password = match &config.admin_password {
+            Some(given) => given.expose().to_owned(),
+            None => {
+                let made_up = identity::generate()?;
+                secrets::draft_password(&config.data_dir, &made_up)?;
+                made_up
+            }
+        };
+        app.first_start(&password).await?;
     }
-    if let Some(password) = &config.admin_password {
-        app.first_start(password.expose()).await?;
-        return Ok(());
-    }
-    let password = identity::generate()?;
-    if app.first_start(&password).await? {
-        let path = secrets::keep_password(&config.data_dir, &password)?;
-        say(&format!("the user admin was made with the password {password} (kept in {path})"));
+    for draft in secrets::drafts(&config.data_dir) {
+        let Draft { password, .. } = &draft;
+        if !app.is_admin_password(password).await? {
+            draft.remove();
+        } else if let Some(path) = draft.keep() {
+            say(&format!("the user admin was made with the password {password} (kept in {path})"));
+        }
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use object_store::multipart::MultipartStore;
 use object_store::signer::Signer;
 use object_store::{BackoffConfig, Certificate, ClientOptions, ObjectStore, RetryConfig};
 
+use super::container::ContainerRole;
 use super::options::{Options, Service};
 use crate::error::{Error, Kind, Result};
 
@@ -65,7 +66,12 @@ pub(super) fn connect_by(options: &Options, connector: Arc<dyn HttpConnector>) -
     let retry = retry(options);
     let built = match options.service {
         Service::S3 => {
-            let builder = s3(options).with_client_options(client.clone()).with_retry(retry);
+            let mut builder = s3(options).with_client_options(client.clone()).with_retry(retry);
+            if let Some(url) = ContainerRole::url(options) {
+                let agent = client.clone().with_allow_http(true);
+                let http = connector.connect(&agent).map_err(|error| unusable(options, error))?;
+                builder = builder.with_credentials(Arc::new(ContainerRole::new(url, options, http)));
+            }
             builder.with_http_connector(connector.clone()).build().and_then(|store| {
                 let http = Some(connector.connect(&client)?);
                 Ok(Bucket { http, ..Bucket::signing(store) })

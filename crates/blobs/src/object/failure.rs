@@ -21,6 +21,9 @@ const REFUSED: [&str; 2] = ["status code: 401", "status code: 403"];
 /// The service did not answer, or not with what it thinks of the request.
 const NO_ANSWER: [&str; 4] = ["HTTP error: ", "status code: 5", "status code: 408", "status code: 429"];
 
+/// In what TLS says of a certificate that time may make good: by a renewal, or by the right time.
+const NOT_NOW: [&str; 4] = ["expired", "Expired", "not valid yet", "NotValidYet"];
+
 /// More of what was said is not kept.
 const MOST_SAID: usize = 2000;
 
@@ -122,6 +125,12 @@ pub(super) fn is_refused(error: &Error) -> bool {
     error.context.ends_with(NO_RIGHTS)
 }
 
+/// Whether nobody whom we trust has vouched for the service.
+pub(super) fn is_untrusted(error: &Error) -> bool {
+    let text = error.source().map(ToString::to_string).unwrap_or_default();
+    text.split_once("invalid peer certificate: ").is_some_and(|(_, why)| !has(why, &NOT_NOW))
+}
+
 fn has(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| text.contains(word))
 }
@@ -194,6 +203,29 @@ mod tests {
             one_line(&Failure::Generic { store: "S3", source: inner.into() }),
             "Generic S3 error: disk on fire"
         );
+    }
+
+    #[test]
+    fn a_certificate_that_will_never_do_is_told_from_one_of_another_time() {
+        for (why, untrusted) in [
+            ("UnknownIssuer", true),
+            ("BadSignature", true),
+            ("certificate not valid for name \"s3\"; certificate is only valid for localhost", true),
+            ("Other(OtherError(CaUsedAsEndEntity))", true),
+            ("certificate expired: verification time 2 (UNIX), but certificate is not valid after 1", false),
+            (
+                "certificate not valid yet: verification time 1 (UNIX), but certificate is not valid before 2",
+                false,
+            ),
+        ] {
+            let source = format!("HTTP error: error sending request: invalid peer certificate: {why}").into();
+            assert_eq!(
+                is_untrusted(&failed("list", Failure::Generic { store: "S3", source })),
+                untrusted,
+                "{why}"
+            );
+        }
+        assert!(!is_untrusted(&failed("list", answered(503, ""))));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod buffer;
 mod commit;
 mod connect;
+mod container;
 mod copy;
 mod failure;
 mod hashing;
@@ -43,6 +44,7 @@ use object_store::signer::Method;
 use tokio::sync::Semaphore;
 
 use self::connect::Bucket;
+pub use self::container::read_container_token;
 use self::failure::failed;
 use self::keys::Keys;
 pub use self::options::{Copies, Options, Patience, Service};
@@ -95,8 +97,8 @@ impl ObjectStorage {
     /// Looks whether the bucket can be used, before anybody depends on it.
     ///
     /// # Errors
-    /// `Invalid` when it refuses our credentials or does not exist, and trying again is of no use; else as
-    /// [`BlobStore::check`].
+    /// `Invalid` when it refuses our credentials, does not exist or cannot be trusted, and trying again is of no use; else
+    /// as [`BlobStore::check`].
     pub async fn prove(&self) -> Result<()> {
         // To list comes first: there are services that make a bucket for whoever writes to it.
         let listed = self.bucket.objects.list(Some(&self.keys.probe())).try_next().await;
@@ -110,6 +112,9 @@ impl ObjectStorage {
             format!("bucket {} does not exist", self.name)
         } else if failure::is_refused(&error) {
             format!("bucket {} refuses our credentials, or may not be written to with them", self.name)
+        } else if failure::is_untrusted(&error) {
+            let what = "its certificate is not trusted; storage_service.ca_bundle can name its authority";
+            format!("bucket {} cannot be used: {what}", self.name)
         } else {
             return Err(error);
         };

@@ -109,6 +109,11 @@ impl Options {
         self.settings.push((name.to_owned(), value.into()));
         self
     }
+
+    /// The setting of this very name, if there is one.
+    pub(super) fn told(&self, name: &str) -> Option<&str> {
+        self.settings.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
 }
 
 impl fmt::Debug for Options {

@@ -96,3 +96,11 @@ pub(crate) async fn set_first_password(app: &App, password: &str) -> Result<bool
     let changed = app.db.execute(sql::FIRST_PASSWORD, params![hash, app.clock.now()]).await?;
     Ok(changed > 0)
 }
+
+/// Whether the administrator has this password, and any at all.
+pub(crate) async fn is_first_password(app: &App, password: &str) -> Result<bool> {
+    let Some(row) = app.db.query_opt(sql::FOR_PASSWORD, params![ADMIN]).await? else { return Ok(false) };
+    let stored: String = row.get(1)?;
+    let turn = app.passwords.turns().next(None).await?;
+    password::verify(&turn, password, &stored).await
+}

@@ -1,6 +1,7 @@
 //! PostgreSQL's errors in our words.
 
 use std::error::Error as _;
+use std::io::ErrorKind;
 
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::{DbError, SqlState};
@@ -18,7 +19,7 @@ pub(super) fn failure(error: tokio_postgres::Error) -> Error {
         Kind::Conflict => "a unique key is taken",
         Kind::ForeignKey => "a referenced row is missing or still in use",
         Kind::Busy => "the database is locked or took too long",
-        Kind::Unavailable => "the database cannot be reached",
+        Kind::Unavailable | Kind::Refused => "the database cannot be reached",
         Kind::Corrupt => "the database is damaged",
         Kind::TooNew | Kind::Internal => "PostgreSQL refused a statement",
     };
@@ -32,7 +33,21 @@ pub(super) fn unreachable(error: PoolError) -> Error {
         PoolError::Closed => "the database is closed",
         _ => "cannot connect to the database",
     };
-    Error::unavailable(message).because(error)
+    let kind = match &error {
+        PoolError::Backend(error) if is_refusal(error) => Kind::Refused,
+        _ => Kind::Unavailable,
+    };
+    Error::new(kind, message).because(error)
+}
+
+/// Whether the next attempt will end in the same way: a wrong password, an unknown database, a certificate that is not
+/// trusted. A server that is not there, or starts, or ends, is another matter.
+fn is_refusal(error: &tokio_postgres::Error) -> bool {
+    let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    match error.as_db_error() {
+        Some(refusal) => kind(refusal.code()) == Kind::Internal,
+        None => !lost(error) || io.is_some_and(|error| error.kind() == ErrorKind::InvalidData),
+    }
 }
 
 fn kind(code: &SqlState) -> Kind {

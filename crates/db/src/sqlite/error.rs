@@ -21,7 +21,7 @@ pub(super) fn failure(error: rusqlite::Error) -> Error {
         Kind::Conflict => "a unique key is taken",
         Kind::ForeignKey => "a referenced row is missing or still in use",
         Kind::Busy => "the database is locked",
-        Kind::Unavailable => "the database cannot be read or written",
+        Kind::Unavailable | Kind::Refused => "the database cannot be read or written",
         Kind::Corrupt => "the database is damaged",
         Kind::TooNew | Kind::Internal => "SQLite refused a statement",
     };

@@ -1,13 +1,14 @@
 //! SQLite inside the process: reads in place, writes through one thread.
 
 mod error;
+mod frozen;
 mod readers;
 mod statement;
 mod writer;
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::{Answer, Error, Kind, Result, Row, SqliteOptions, Value};
 use error::{closed, failure};
+use frozen::Frozen;
 use readers::Readers;
 use writer::{Request, Step, Work};
 
@@ -25,6 +27,8 @@ pub(crate) struct Sqlite {
     requests: Sender<Request>,
     thread: Mutex<Option<JoinHandle<()>>>,
     wait: Duration,
+    /// Of a file that nobody must write while it is read.
+    frozen: Option<Frozen>,
 }
 
 impl Sqlite {
@@ -35,22 +39,30 @@ impl Sqlite {
     }
 
     fn open_blocking(options: &SqliteOptions) -> Result<Self> {
+        if options.look && frozen::is_read_only(&options.path) {
+            return Self::open_for_reading(options);
+        }
         create(&options.path)?;
         let writer = open_writer(options)?;
-        let readers =
-            (0..options.readers.max(1)).map(|_| open_reader(&options.path)).collect::<Result<_>>()?;
+        let readers = open_readers(options, None)?;
         let (requests, thread) = writer::start(writer, options.idle, options.wait)?;
-        Ok(Self {
-            readers: Readers::new(readers, options.wait),
-            requests,
-            thread: Mutex::new(Some(thread)),
-            wait: options.wait,
-        })
+        Ok(Self { readers, requests, thread: Mutex::new(Some(thread)), wait: options.wait, frozen: None })
+    }
+
+    /// Without a writer: whatever would write finds the database closed.
+    fn open_for_reading(options: &SqliteOptions) -> Result<Self> {
+        let frozen = Frozen::if_needed(&options.path)?;
+        let (requests, _) = channel();
+        let readers = open_readers(options, frozen.as_ref())?;
+        Ok(Self { readers, requests, thread: Mutex::default(), wait: options.wait, frozen })
     }
 
     pub(crate) async fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
         match self.readers.query(sql, params).await? {
-            Some(rows) => Ok(rows),
+            Some(rows) => {
+                self.frozen.as_ref().map_or(Ok(()), Frozen::check)?;
+                Ok(rows)
+            }
             None => self.once(sql, params).await.map(|answer| answer.rows),
         }
     }
@@ -168,8 +180,17 @@ fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-fn open_reader(path: &Path) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+fn open_readers(options: &SqliteOptions, frozen: Option<&Frozen>) -> Result<Readers> {
+    let open = |_| match frozen {
+        Some(frozen) => open_reader(&frozen.uri(), OpenFlags::SQLITE_OPEN_URI),
+        None => open_reader(&options.path, OpenFlags::empty()),
+    };
+    let connections = (0..options.readers.max(1)).map(open).collect::<Result<_>>()?;
+    Ok(Readers::new(connections, options.wait))
+}
+
+fn open_reader(path: &Path, more: OpenFlags) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
     let prepare = || {
         let conn = Connection::open_with_flags(path, flags)?;
         conn.busy_timeout(BUSY)?;

@@ -1,14 +1,65 @@
 //! Object storage in the words of distribution's configuration, which Harbor passes on as they are.
 
-use haven_blobs::object::{Options, Service};
+use std::path::Path;
 
-use super::settings::Settings;
+use haven_blobs::object::{Options, Service, read_container_token};
+use rustls::RootCertStore;
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+
+use super::{problems::Place, settings::Settings, variable};
 
 const S3: &str = "storage_service.s3";
 const GCS: &str = "storage_service.gcs";
 const AZURE: &str = "storage_service.azure";
 const CA_BUNDLE: &str = "storage_service.ca_bundle";
 const LEAST_PART: u64 = 5 << 20;
+
+/// The variables of each service that say whose rights count, as `docs/operating.md` lists them. Its own tools and the
+/// client read others too, but where the bucket is and how requests are made is not for the environment to say.
+const AWS_RIGHTS: [&str; 12] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    TOKEN_FILE,
+    "AWS_METADATA_ENDPOINT",
+    "AWS_IMDSV1_FALLBACK",
+];
+const GOOGLE_RIGHTS: [&str; 5] = [
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_SERVICE_ACCOUNT",
+    "GOOGLE_SERVICE_ACCOUNT_PATH",
+    "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "GOOGLE_BEARER_TOKEN",
+];
+const AZURE_RIGHTS: [&str; 17] = [
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_ACCESS_KEY",
+    "AZURE_STORAGE_SAS_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_STORAGE_TOKEN",
+    "AZURE_CLIENT_ID",
+    "AZURE_STORAGE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_STORAGE_CLIENT_SECRET",
+    "AZURE_TENANT_ID",
+    "AZURE_STORAGE_TENANT_ID",
+    "AZURE_AUTHORITY_HOST",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_MSI_ENDPOINT",
+    "AZURE_IDENTITY_ENDPOINT",
+    "AZURE_OBJECT_ID",
+    "AZURE_MSI_RESOURCE_ID",
+];
+const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+/// Those of them that name an address which is asked.
+const AWS_ADDRESSES: [&str; 3] =
+    ["AWS_ENDPOINT_URL_STS", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_METADATA_ENDPOINT"];
 
 /// The bucket that some section names, if one does.
 pub(super) fn read(settings: &mut Settings, env: &[(String, String)]) -> Option<Options> {
@@ -39,8 +90,8 @@ fn s3(settings: &mut Settings, env: &[(String, String)]) -> Options {
         }
         // From here on the environment decides, and without it the role of the machine.
         (None, None) => {
-            let rights = environment(env, "AWS_").filter(|(name, _)| speaks_of_rights(name));
-            options.settings.extend(rights);
+            check_aws_rights(settings, env);
+            options.settings.extend(rights(env, &AWS_RIGHTS));
         }
         (key, _) => {
             let (missing, given) =
@@ -107,7 +158,7 @@ fn gcs(settings: &mut Settings, env: &[(String, String)]) -> Options {
     let mut options = named(settings, Service::Gcs, &at(GCS, "bucket"));
     match settings.text(&at(GCS, "keyfile")) {
         Some(path) => options = options.with("service_account", path),
-        None => options.settings.extend(environment(env, "GOOGLE_")),
+        None => options.settings.extend(rights(env, &GOOGLE_RIGHTS)),
     }
     options.part_size = settings.number(&at(GCS, "chunksize"), LEAST_PART, 512 << 20);
     options
@@ -132,7 +183,7 @@ fn azure(settings: &mut Settings, env: &[(String, String)]) -> Options {
             let secret = settings.secret(&at(AZURE, "credentials.secret"));
             options = options.with("client_secret", secret.as_ref().map_or("", |secret| secret.expose()));
         }
-        (None | Some("default_credentials"), _) => options.settings.extend(environment(env, "AZURE_")),
+        (None | Some("default_credentials"), _) => options.settings.extend(rights(env, &AZURE_RIGHTS)),
         (Some("shared_key"), None) => settings.complain(&at(AZURE, "accountkey"), "is missing"),
         (Some(_), _) => {
             let expected = "must be `shared_key`, `client_secret` or `default_credentials`";
@@ -159,27 +210,52 @@ fn named(settings: &mut Settings, service: Service, key: &str) -> Options {
     options
 }
 
-/// The variables that a service's own tools read, as the client knows them.
-fn environment<'a>(
-    env: &'a [(String, String)],
-    prefix: &'a str,
-) -> impl Iterator<Item = (String, String)> + 'a {
-    let theirs = env.iter().filter(move |(name, value)| name.starts_with(prefix) && !value.is_empty());
-    theirs.map(|(name, value)| (name.to_lowercase(), value.clone()))
+/// What the environment says of these, as the client knows them.
+fn rights(env: &[(String, String)], known: &[&str]) -> Vec<(String, String)> {
+    let given = known.iter().filter_map(|name| Some((name.to_lowercase(), variable(env, name)?.to_owned())));
+    given.collect()
 }
 
-/// Whose rights count is for the environment to say, but not where the bucket is.
-fn speaks_of_rights(name: &str) -> bool {
-    !name.contains("endpoint") || name == "aws_endpoint_url_sts"
+/// What the client would stumble over at its first request.
+fn check_aws_rights(settings: &mut Settings, env: &[(String, String)]) {
+    for name in AWS_ADDRESSES {
+        let is_address = |text: &str| {
+            let uri = text.parse::<http::Uri>();
+            uri.is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
+        };
+        if variable(env, name).is_some_and(|text| !is_address(text)) {
+            settings.problems.at(&Place::Env(name.to_owned()), "must be an URL with `http` or `https`");
+        }
+    }
+    if let Some(path) = variable(env, TOKEN_FILE)
+        && let Err(problem) = read_container_token(Path::new(path))
+    {
+        settings.problems.at(&Place::Env(TOKEN_FILE.to_owned()), problem);
+    }
 }
 
 fn ca_bundle(settings: &mut Settings) -> Option<Vec<u8>> {
     let path = settings.text(CA_BUNDLE)?;
     match std::fs::read(&path) {
-        Ok(bundle) => return Some(bundle),
+        Ok(bundle) => match check_certificates(&bundle) {
+            Ok(()) => return Some(bundle),
+            Err(problem) => settings.complain(CA_BUNDLE, format_args!("{path} {problem}")),
+        },
         Err(error) => settings.complain(CA_BUNDLE, format_args!("{path} cannot be read: {error}")),
     }
     None
+}
+
+/// Whether there are certificates, and all of them can be trusted in.
+fn check_certificates(bundle: &[u8]) -> Result<(), String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(bundle) {
+        let certificate = certificate.map_err(|error| format!("is not PEM: {error}"))?;
+        let which = roots.len() + 1;
+        let added = roots.add(certificate);
+        added.map_err(|error| format!("holds a certificate that cannot be used, number {which}: {error}"))?;
+    }
+    if roots.is_empty() { Err("holds no certificate in PEM".to_owned()) } else { Ok(()) }
 }
 
 fn at(section: &str, key: &str) -> String {

@@ -1,8 +1,10 @@
 //! `haven user …`: the program itself, on a database that nobody serves.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+use crate::buckets::push_and_pull;
+use crate::processes::Haven;
 use haven_db::testing::{empty, engines, fresh};
-use haven_db::{Engine, Options};
+use haven_db::{Db, Engine, Options, SqliteOptions};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::Path;
@@ -147,4 +149,54 @@ async fn a_database_that_is_not_there_is_not_made() {
         "{told}"
     );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// Runs `haven fsck` with a folder that is mounted for reading only; none where nobody may mount anything.
+async fn looks_at(folder: &Path, arguments: &[&'static str]) -> Option<(Option<i32>, String)> {
+    let mount = r#"mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@""#;
+    let mounted = |program: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["-r", "-m", "sh", "-c", mount]).arg(folder).args(program).env("NO_COLOR", "1");
+        command.output()
+    };
+    if !mounted(&["true"]).is_ok_and(|output| output.status.success()) {
+        return None;
+    }
+    let data_dir = ["fsck", "--quiet", "--data-dir", folder.to_str().unwrap()];
+    let output = mounted(&[&[env!("CARGO_BIN_EXE_haven")], &data_dir[..], arguments].concat()).unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    Some((output.status.code(), String::from_utf8_lossy(&said).into_owned()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_written_can_be_looked_at() {
+    let folder = tempfile::Builder::new().prefix("100% of #1 ").tempdir().unwrap();
+    let options = Options::Sqlite(SqliteOptions::new(folder.path().join("haven.db")));
+    let haven = Haven::start(folder.path(), &options).await;
+    push_and_pull(&haven).await;
+    let Some((status, said)) = looks_at(folder.path(), &[]).await else { return };
+    assert_eq!(
+        (status, said.contains("clean: 3 blobs")),
+        (Some(0), true),
+        "what is in the log counts: {said}"
+    );
+
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["haven.db", "haven.db-wal"] {
+        std::fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+    }
+    std::fs::create_dir(copy.path().join("registry")).unwrap();
+    let (status, said) = looks_at(copy.path(), &[]).await.unwrap();
+    assert_eq!((status, said.contains("haven.db-wal cannot be read")), (Some(2), true), "{said}");
+
+    haven.stop().await;
+    let (status, said) = looks_at(folder.path(), &[]).await.unwrap();
+    assert_eq!((status, said.contains("clean: 3 blobs")), (Some(0), true), "{said}");
+    // Whoever closes the database last writes what is in the log to its place.
+    Db::open(options).await.unwrap().close().await;
+    assert!(!folder.path().join("haven.db-wal").exists());
+    let (status, said) = looks_at(folder.path(), &[]).await.unwrap();
+    assert_eq!((status, said.contains("clean: 3 blobs")), (Some(0), true), "{said}");
+    let (status, said) = looks_at(folder.path(), &["--repair"]).await.unwrap();
+    assert_eq!((status, said.contains("cannot create")), (Some(2), true), "{said}");
 }

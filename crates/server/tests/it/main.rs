@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod blobs;
+mod buckets;
 mod command_line;
 mod contract;
 mod ends;
@@ -27,6 +28,7 @@ mod robots;
 mod sessions;
 mod settings;
 mod short_uploads;
+mod starts;
 mod storage_faults;
 mod tokens;
 mod uploads;

@@ -6,7 +6,7 @@ use haven_db::{Engine, Options};
 use haven_oci::Digest;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,21 +19,26 @@ const SOON: Duration = Duration::from_secs(30);
 const FEW_FILES: u32 = 256;
 const CROWD: usize = 1_000;
 
-/// A running Haven, ended when it is dropped.
+/// A Haven that runs or starts, ended when it is dropped.
 pub(crate) struct Haven {
     pub(crate) child: Child,
     pub(crate) addr: SocketAddr,
 }
 
-async fn free_address() -> SocketAddr {
+pub(crate) async fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
 /// The program with this folder, at this address, and nothing of the environment but what is said here.
 fn program(folder: &Path, addr: SocketAddr, database: &Options) -> Command {
+    limited_program(&format!("ulimit -Sn {FEW_FILES}; exec"), folder, addr, database)
+}
+
+/// As [`program`], started by the end of a shell's line.
+pub(crate) fn limited_program(line: &str, folder: &Path, addr: SocketAddr, database: &Options) -> Command {
     let mut command = Command::new("sh");
-    let limited = format!("ulimit -Sn {FEW_FILES}; exec \"$0\" serve --listen {addr} --data-dir \"$1\"");
-    command.args(["-c", &limited, env!("CARGO_BIN_EXE_haven")]).arg(folder);
+    let line = format!("{line} \"$0\" serve --listen {addr} --data-dir \"$1\"");
+    command.args(["-c", &line, env!("CARGO_BIN_EXE_haven")]).arg(folder);
     command.env_clear().env("PATH", "/usr/bin:/bin").kill_on_drop(true);
     command.env("HARBOR_ADMIN_PASSWORD", "Harbor12345").env("NO_COLOR", "1");
     match database {
@@ -61,7 +66,46 @@ impl Haven {
         haven
     }
 
-    async fn answers(&mut self) {
+    /// Begins to start, with standard error to read from.
+    pub(crate) async fn begin(folder: &Path, database: &Options, env: &[(&str, &str)]) -> Self {
+        let addr = free_address().await;
+        let mut command = program(folder, addr, database);
+        Self { child: command.envs(env.iter().copied()).stdout(Stdio::null()).spawn().unwrap(), addr }
+    }
+
+    /// Waits until it says this on standard error; returns that line.
+    pub(crate) async fn says(&mut self, text: &str) -> String {
+        let stderr = self.child.stderr.as_mut().unwrap();
+        let reading = async {
+            let mut line = Vec::new();
+            loop {
+                let byte = stderr.read_u8().await;
+                assert!(byte.is_ok(), "it ended without saying {text}");
+                line.extend(byte);
+                if line.ends_with(b"\n") {
+                    let line = String::from_utf8_lossy(&std::mem::take(&mut line)).into_owned();
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+            }
+        };
+        timeout(SOON, reading).await.unwrap()
+    }
+
+    /// Waits until it has ended by itself; returns its status and what it still had to say.
+    pub(crate) async fn ended(self) -> (Option<i32>, String) {
+        let output = timeout(SOON, self.child.wait_with_output()).await.unwrap().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// Tells it to end.
+    pub(crate) fn terminate(&self) {
+        let id = self.child.id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    pub(crate) async fn answers(&mut self) {
         let asking = async {
             while get(self.addr, "/healthz").await.is_none_or(|answer| !answer.contains(" 200 ")) {
                 assert!(self.child.try_wait().unwrap().is_none(), "it ended instead of starting");
@@ -73,8 +117,7 @@ impl Haven {
 
     /// Asks it to end, and waits until it has.
     pub(crate) async fn stop(mut self) {
-        let id = self.child.id().unwrap().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.terminate();
         assert!(timeout(SOON, self.child.wait()).await.unwrap().unwrap().success());
     }
 
@@ -161,10 +204,8 @@ async fn a_newer_schema_is_refused_with_a_reason() {
         let newer = "INSERT INTO schema_migration (version, name, checksum, applied_at) VALUES (9999, 'next', 'x', 1)";
         db.execute(newer, &[]).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let ended = program(folder.path(), free_address().await, &db.options()).output();
-        let Output { status, stderr, .. } = timeout(SOON, ended).await.unwrap().unwrap();
-        let said = String::from_utf8_lossy(&stderr).into_owned();
-        assert_eq!(status.code(), Some(1), "{said}");
+        let (status, said) = Haven::begin(folder.path(), &db.options(), &[]).await.ended().await;
+        assert_eq!(status, Some(1), "{said}");
         assert!(said.contains("newer version of the program") && said.contains("9999 (next)"), "{said}");
         assert!(!said.contains("panicked"), "{said}");
     }

@@ -69,11 +69,33 @@ fn rights_come_from_keys_files_or_the_environment() {
         ("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"),
         ("AWS_ENDPOINT_URL", "http://elsewhere"),
         ("AWS_REGION", "eu-central-1"),
+        ("AWS_SKIP_SIGNATURE", "true"),
+        ("AWS_BUCKET", "another"),
+        ("AWS_ALLOW_HTTP", "true"),
+        ("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1338"),
     ];
     let options = bucket("", &role);
     let last = |name: &str| options.settings.iter().rfind(|(given, _)| given.ends_with(name));
     assert_eq!(last("region").unwrap().1, "us-east-1", "as the endpoint");
     assert_eq!((told(&options, "aws_role_arn"), told(&options, "aws_endpoint_url")), (Some("r"), None));
+    for name in ["aws_skip_signature", "aws_bucket", "aws_allow_http"] {
+        assert_eq!(told(&options, name), None, "{name} gives no rights");
+    }
+    assert_eq!(told(&options, "aws_metadata_endpoint"), Some("http://127.0.0.1:1338"));
+    let by_environment = [
+        ("GOOGLE_SERVICE_ACCOUNT", "/k.json"),
+        ("GOOGLE_SKIP_SIGNATURE", "true"),
+        ("AZURE_CLIENT_ID", "i"),
+        ("AZURE_SKIP_SIGNATURE", "true"),
+    ];
+    for (section, rights) in [
+        ("gcs: {bucket: b}", ("google_service_account", "/k.json")),
+        ("azure: {accountname: n, container: c}", ("azure_client_id", "i")),
+    ] {
+        let options = bucket(&format!("storage_service: {{{section}}}"), &by_environment);
+        assert_eq!(told(&options, rights.0), Some(rights.1));
+        assert!(!options.settings.iter().any(|(name, _)| name.contains("skip")), "{:?}", options.settings);
+    }
     let google = bucket("storage_service: {gcs: {bucket: b, keyfile: /k.json, rootdirectory: r}}", &[]);
     assert_eq!((google.service, told(&google, "service_account")), (Service::Gcs, Some("/k.json")));
     let azure = bucket("storage_service: {azure: {accountname: n, accountkey: k, container: c}}", &[]);
@@ -104,6 +126,53 @@ fn a_bucket_that_cannot_be_meant_is_refused() {
     ] {
         assert!(problems(yaml).contains(problem), "{yaml}: {}", problems(yaml));
     }
+}
+
+#[test]
+fn rights_that_the_environment_gives_in_a_way_that_cannot_work_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    let token_file = token.to_str().unwrap();
+    let refused = |name: &str, value: &str| {
+        load_with("storage_service: {s3: {bucket: b}}", &[(name, value)], (&[], None)).unwrap_err()
+    };
+    const FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+    assert!(refused(FILE, token_file).contains("cannot be read"));
+    for content in ["", "\n", "one\ntwo\n", "\u{7}"] {
+        std::fs::write(&token, content).unwrap();
+        let told = refused(FILE, token_file);
+        assert!(told.contains(FILE) && told.contains("does not hold a token in one line"), "{told}");
+    }
+    std::fs::write(&token, "a token\r\n").unwrap();
+    bucket("storage_service: {s3: {bucket: b}}", &[(FILE, token_file)]);
+    for name in ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_METADATA_ENDPOINT", "AWS_ENDPOINT_URL_STS"] {
+        for address in ["169.254.170.23/v1", "http://a b/", "ftp://h/", "http://\n"] {
+            assert!(refused(name, address).contains("must be an URL"), "{name} {address}");
+        }
+    }
+}
+
+#[test]
+fn a_bundle_without_certificates_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ca.pem");
+    let yaml = format!("storage_service: {{ca_bundle: '{}', s3: {{bucket: b}}}}", path.display());
+    let key = rcgen::generate_simple_self_signed(vec!["s3.test".to_owned()]).unwrap();
+    let (certificate, key) = (key.cert.pem(), key.signing_key.serialize_pem());
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for (content, problem) in [
+        (String::new(), "holds no certificate in PEM"),
+        ("no PEM at all".to_owned(), "holds no certificate in PEM"),
+        (key, "holds no certificate in PEM"),
+        (certificate[..certificate.len() / 2].to_owned(), "is not PEM"),
+        (format!("{certificate}{broken}"), "holds a certificate that cannot be used, number 2"),
+    ] {
+        std::fs::write(&path, &content).unwrap();
+        let told = problems(&yaml);
+        assert!(told.contains("`storage_service.ca_bundle`") && told.contains(problem), "{told}");
+    }
+    std::fs::write(&path, format!("# ours\n{certificate}{certificate}")).unwrap();
+    assert_eq!(bucket(&yaml, &[]).ca_bundle.map(|bundle| bundle.len()), Some(7 + 2 * certificate.len()));
 }
 
 #[test]
