@@ -4,6 +4,7 @@
 //! that records the blob takes the session only if nothing has come to it and nobody is writing.
 
 use super::links::admit;
+use super::orphans::note;
 use super::removal::watch;
 use super::uploads::{Chunk, record, unknown};
 use super::{sql, uploads};
@@ -51,12 +52,18 @@ pub(super) async fn finish(app: &App, project: i64, id: &str, digest: &Digest, b
             abort(app, id).await;
             return Err(error.into());
         }
-        done => done?,
+        Err(error) => {
+            // It may have come to pass all the same.
+            note(app, [digest]).await;
+            return Err(error.into());
+        }
+        Ok(()) => {}
     }
     let ending = (sql::DELETE_UNTOUCHED, [id.into(), app.clock.now().into()]);
-    match record(app, ending, project, &watch, size).await {
-        Err(error) if error.code == Code::BlobUploadUnknown => return Err(taken(app, id).await?),
-        recorded => recorded?,
+    if let Err(error) = record(app, ending, project, &watch, size).await {
+        note(app, [digest]).await;
+        let is_taken = error.code == Code::BlobUploadUnknown;
+        return Err(if is_taken { taken(app, id).await? } else { error });
     }
     abort(app, id).await;
     Ok(size)

@@ -3,6 +3,7 @@
 //! The client is never told of the session. So nobody can go on with it, and it ends with the request: also when that
 //! breaks off because the client has gone, and nobody waits for the end any more.
 
+use super::orphans::end_session;
 use super::sql;
 use super::uploads::{Chunk, end, in_task, start};
 use crate::access::{Grant, permissions::Push};
@@ -39,6 +40,6 @@ pub async fn push_blob(
 
 /// It may have gone already.
 async fn drop_session(app: &App, id: &str) -> Result<()> {
-    app.db.execute(sql::DELETE_UPLOAD, params![id]).await?;
+    end_session(&app.db, sql::DELETE_UPLOAD, params![id], [], app.clock.now()).await?;
     Ok(app.blobs.abort(id).await?)
 }
