@@ -19,6 +19,7 @@ use haven_db::{Row, Timestamp, Value, params};
 use haven_oci::{Algorithm, Digest, RepositoryName};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 /// The longest that anybody waits for bytes to go that nobody needs.
@@ -187,15 +188,28 @@ pub async fn cancel<P>(
     let owner = owner(app, repository, id).await?;
     owner.filter(|owner| owner.project == grant.project.id).ok_or_else(unknown)?;
     end_session(&app.db, sql::DELETE_UPLOAD, params![id], [], app.clock.now()).await?;
-    let id = id.to_owned();
-    let dropping = in_task(app, |app| async move {
-        if let Err(error) = app.blobs.abort(&id).await {
+    drop_bytes(app, id).for_a_moment().await;
+    Ok(())
+}
+
+/// Bytes that go, whether or not anybody waits for it.
+pub(super) struct Dropping(JoinHandle<()>);
+
+impl Dropping {
+    pub(super) async fn for_a_moment(self) {
+        let _ = tokio::time::timeout(MOMENT, self.0).await;
+    }
+}
+
+/// Begins to drop what was received of a session whose row is gone. What fails, the next sweep does.
+pub(super) fn drop_bytes(app: &Arc<App>, id: &str) -> Dropping {
+    let (on, id) = (Arc::clone(app), id.to_owned());
+    let work = async move {
+        if let Err(error) = on.blobs.abort(&id).await {
             tracing::warn!(upload.id = id, error = &error as &dyn std::error::Error, "upload not removed");
         }
-        Ok(())
-    });
-    let _ = tokio::time::timeout(MOMENT, dropping).await;
-    Ok(())
+    };
+    Dropping(app.tasks.spawn(work.in_current_span()))
 }
 
 /// Who opened a session of a repository; none when there is none.
