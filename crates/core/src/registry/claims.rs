@@ -75,7 +75,7 @@ impl Claim {
     ) -> Result<u64> {
         self.upload.expect(digest);
         // Before the bytes come: storage that knows the digest may put them in place at once.
-        let watch = watch(&app.db, digest, app.clock.now()).await?;
+        let watch = watch(&app.db, &*app.blobs, digest, app.clock.now()).await?;
         let length = chunk.length;
         if let Some(length) = length {
             admit(app, project, digest, self.upload.size.saturating_add(length)).await?;

@@ -51,7 +51,7 @@ pub(crate) async fn keep_manifest(
     content: Bytes,
     now: Timestamp,
 ) -> Result<()> {
-    let watch = watch(db, digest, now).await?;
+    let watch = watch(db, blobs, digest, now).await?;
     let size = content.len() as u64;
     blobs.put(digest, content).await?;
     find_again(db, &watch, size, now).await

@@ -91,7 +91,7 @@ async fn remove_one(app: &App, digest: &str, noted_at: Timestamp) -> Result<bool
         return Ok(false);
     };
     let now = app.clock.now();
-    let Some(watch) = try_watch(&app.db, &parsed, now).await? else { return Ok(false) };
+    let Some(watch) = try_watch(&app.db, &*app.blobs, &parsed, now).await? else { return Ok(false) };
     let has_row = app.db.query_opt(sql::BLOB_ROW, params![digest]).await?.is_some();
     // Asked before anybody is barred: a storage that does not answer removes nothing either.
     if has_row || app.blobs.size(&parsed).await?.is_none() {

@@ -70,7 +70,7 @@ struct New {
 /// Puts the bytes in place and writes the rows. Where no rows follow, because of the quota say, the bytes are noted; so
 /// this goes on when the client has gone.
 async fn keep(app: &App, new: &New, tag: Option<&TagName>, content: Bytes) -> Result<()> {
-    let watch = watch(&app.db, &new.digest, app.clock.now()).await?;
+    let watch = watch(&app.db, &*app.blobs, &new.digest, app.clock.now()).await?;
     let kept = match app.blobs.put(&new.digest, content.clone()).await {
         Ok(()) => write_rows(app, new, tag, &content, &watch).await,
         Err(error) => Err(error.into()),

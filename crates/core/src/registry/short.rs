@@ -45,7 +45,7 @@ pub(super) async fn collect(mut chunk: Chunk) -> Result<Bytes, Chunk> {
 pub(super) async fn finish(app: &App, project: i64, id: &str, digest: &Digest, bytes: Bytes) -> Result<u64> {
     let size = bytes.len() as u64;
     admit(app, project, digest, size).await?;
-    let watch = watch(&app.db, digest, app.clock.now()).await?;
+    let watch = watch(&app.db, &*app.blobs, digest, app.clock.now()).await?;
     match app.blobs.put(digest, bytes).await {
         Err(error) if error.kind == haven_blobs::Kind::DigestMismatch => {
             app.db.execute(sql::DELETE_UNTOUCHED, params![id, app.clock.now()]).await?;

@@ -155,6 +155,11 @@ pub(super) const END_REMOVAL: &str = "UPDATE blob_removal SET generation = gener
 pub(super) const EXPIRE_REMOVAL: &str = "UPDATE blob_removal SET generation = generation + 1, changed_at = $3
     WHERE digest = $1 AND generation = $2 AND changed_at <= $3";
 
+/// One that would end later than any can is from before the clock was turned back. Nobody knows how long ago that was, so it
+/// counts as one that began now: unlike a lease, it may still come to pass.
+pub(super) const REDATE_REMOVAL: &str = "UPDATE blob_removal SET changed_at = $3
+    WHERE digest = $1 AND generation = $2 AND changed_at > $4";
+
 pub(super) const FORGET_REMOVALS: &str =
     "DELETE FROM blob_removal WHERE changed_at < $1 AND generation % 2 = 0";
 

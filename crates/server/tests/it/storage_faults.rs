@@ -537,3 +537,22 @@ async fn bytes_that_the_storage_does_not_let_go_bar_their_digest_once_a_day() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_clock_that_is_turned_back_bars_no_digest_for_longer() {
+    let (_log, _guard) = Log::listen();
+    behind(async |app, proxy| {
+        let (client, bytes) = (app.admin(), b"nobody knows them".as_slice());
+        assert_eq!(client.push_blob("library/app", b"another").await.status, 201);
+        app.blobs().put(&Digest::sha256(bytes), bytes.into()).await.unwrap();
+        proxy.inject(Rule::on(Asked::Delete, Fault::Answer(500, "InternalError")));
+        let repair = Options { repair: true, force: true, grace: Duration::ZERO, ..DEEP };
+        assert_eq!(fsck(&app, repair).await.len(), 1);
+        app.clock.turn_back(DAY / 24);
+        assert_eq!(client.push_blob("library/app", bytes).await.status, 503, "it may still come to pass");
+        app.clock.advance(DAY / 96);
+        assert_eq!(client.push_blob("library/app", bytes).await.status, 201);
+        is_sound(&app, "a clock turned back").await;
+    })
+    .await;
+}
