@@ -148,7 +148,7 @@ async fn a_session_that_is_cancelled_under_its_last_request_leaves_nothing() {
             assert_eq!(admin.delete(&session).await.status, 204);
             drop(sender);
             assert_eq!(told(&writing.await.unwrap()), is(404, "BLOB_UPLOAD_UNKNOWN"), "PUT: {last}");
-            are_gone(&app, &[bytes.clone()]).await;
+            are_gone(&app, std::slice::from_ref(&bytes)).await;
         }
     })
     .await;
