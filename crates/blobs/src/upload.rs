@@ -38,6 +38,8 @@ pub struct Upload {
     pub(crate) intent: Intent,
     /// Whether the bytes were put in place by the request that holds this value. Not written down.
     pub(crate) fresh: bool,
+    /// The blob in whose place an append has put the bytes, or has tried to. Not written down.
+    pub(crate) placing: Option<Digest>,
 }
 
 impl Upload {
@@ -48,7 +50,7 @@ impl Upload {
     }
 
     fn resumed(id: String, size: u64, hasher: Hasher, backend: Vec<u8>) -> Self {
-        Self { id, size, hasher, backend, intent: Intent::default(), fresh: false }
+        Self { id, size, hasher, backend, intent: Intent::default(), fresh: false, placing: None }
     }
 
     /// Says that the bytes to come are one of several pieces.
@@ -59,6 +61,12 @@ impl Upload {
     /// Says that the bytes to come are the last ones, and which blob they should make.
     pub fn expect(&mut self, digest: &Digest) {
         self.intent = Intent::Last(digest.clone());
+    }
+
+    /// The blob in whose place an append since the last look has put the bytes, or has tried to, whatever came of it: they
+    /// may be there even when it failed.
+    pub fn take_placing(&mut self) -> Option<Digest> {
+        self.placing.take()
     }
 
     /// The hash function that runs along with the upload.

@@ -29,6 +29,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     same(10, "search", include_str!("../../../migrations/0010_search.sql")),
     same(11, "referrers", include_str!("../../../migrations/0011_referrers.sql")),
     same(12, "pull_times", include_str!("../../../migrations/0012_pull_times.sql")),
+    same(13, "orphans", include_str!("../../../migrations/0013_orphans.sql")),
 ];
 
 /// A step whose text serves both engines.

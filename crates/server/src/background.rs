@@ -1,6 +1,6 @@
 //! What runs beside requests for their sake: events, pulls, and the audit log.
 
-use haven_core::{App, Result, audit, catalog, events};
+use haven_core::{App, Result, audit, catalog, events, registry};
 use haven_jobs::{Rhythm, Wake};
 use haven_web::metrics::Metrics;
 use std::error::Error as StdError;
@@ -17,6 +17,8 @@ const FORWARDING: Rhythm = Rhythm { every: Duration::from_secs(5), gather: Durat
 const PULLS: Rhythm = Rhythm { every: Duration::from_secs(2), gather: Duration::from_millis(10) };
 const COUNTING: Duration = Duration::from_secs(30);
 const GAUGES: Duration = Duration::from_secs(30);
+/// How often it is looked for bytes that pushes have left in place without a row.
+const ORPHANS: Duration = Duration::from_secs(5 * 60);
 /// For what is left at the end.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
@@ -36,6 +38,10 @@ pub(crate) fn start(app: &Arc<App>, stop: &CancellationToken) {
     });
     spawn(app, stop, ("pulls", PULLS), catalog::pulls_wake(app), |app| async move {
         catalog::flush_pulls(&app).await
+    });
+    let tidying = Rhythm { every: ORPHANS, gather: Duration::ZERO };
+    spawn(app, stop, ("orphaned blobs", tidying), &never, |app| async move {
+        registry::remove_orphans(&app).await
     });
     spawn(app, stop, ("audit counts", counting), &never, |app| async move { audit::count(&app).await });
 }

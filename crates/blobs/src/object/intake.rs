@@ -171,6 +171,7 @@ impl<'a> Intake<'a> {
                 Tail::Staged(name)
             }
             Place::Blob(digest) => {
+                upload.placing = Some(digest.clone());
                 self.storage.write(&self.storage.keys.blob(&digest), self.rest()).await?;
                 upload.fresh = true;
                 Tail::Placed(digest)

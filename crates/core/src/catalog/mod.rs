@@ -37,6 +37,7 @@ pub use repositories::{
 pub use tags::{Tag, create_tag, delete_tag, list_tags};
 
 pub(crate) use artifacts::find as find_artifact;
+pub(crate) use class::Class;
 pub(crate) use delete::{artifact_by_digest, remove_artifact, remove_tag};
 pub(crate) use expected::{Expected, total_size};
 pub(crate) use parts::{found as parts_found, question as parts_question};

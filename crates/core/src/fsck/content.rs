@@ -26,7 +26,7 @@ pub(super) async fn read(check: &mut Check<'_, '_>, blobs: Vec<Recorded>, total:
     let (on, before) = (check.on, check.summary.read);
     let count = AtomicU64::new(0);
     let one = async |row: Recorded| {
-        let Some(watch) = registry::try_watch(&on.db, &row.digest, on.clock.now()).await? else {
+        let Some(watch) = registry::try_watch(&on.db, &*on.blobs, &row.digest, on.clock.now()).await? else {
             // Nobody can say yet whether the bytes are there; a later run can.
             return Ok(None);
         };

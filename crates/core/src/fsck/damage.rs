@@ -85,7 +85,7 @@ pub(super) async fn sizes(check: &mut Check<'_, '_>, row: &Recorded, size: u64) 
 /// What is in storage decides: right bytes correct the row, wrong ones go.
 async fn take_or_remove(check: &Check<'_, '_>, row: &Recorded, size: u64) -> Result<Repair> {
     let on = check.on;
-    let watch = registry::watch(&on.db, &row.digest, on.clock.now()).await?;
+    let watch = registry::watch(&on.db, &*on.blobs, &row.digest, on.clock.now()).await?;
     if verify(&*on.blobs, &row.digest, size, |_| {}).await? {
         registry::find_again(&on.db, &watch, size, on.clock.now()).await?;
         return Ok(Repair::Done("the bytes are right, the row was corrected"));

@@ -75,7 +75,7 @@ const PENDING: &str = "somebody else has begun to remove it, and that may still 
 
 async fn remove(check: &Check<'_, '_>, orphan: &Stored) -> Result<Repair> {
     let on = check.on;
-    let Some(watch) = registry::try_watch(&on.db, &orphan.digest, on.clock.now()).await? else {
+    let Some(watch) = registry::try_watch(&on.db, &*on.blobs, &orphan.digest, on.clock.now()).await? else {
         return Ok(Repair::ByHand(PENDING.to_owned()));
     };
     let removed = registry::remove(&on.db, &*on.blobs, &watch, Doomed::Orphaned, on.clock.now()).await?;

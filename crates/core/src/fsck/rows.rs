@@ -182,7 +182,7 @@ async fn link(check: &Check<'_, '_>, project: i64, digest: &str) -> Result<Repai
 /// From the bytes, if they are there and right; else as one that is lost.
 pub(super) async fn make_blob(check: &Check<'_, '_>, digest: &str) -> Result<Repair> {
     let (on, digest) = (check.on, digest.parse::<Digest>()?);
-    let watch = registry::watch(&on.db, &digest, on.clock.now()).await?;
+    let watch = registry::watch(&on.db, &*on.blobs, &digest, on.clock.now()).await?;
     let size = on.blobs.size(&digest).await?;
     if let Some(size) = size
         && verify(&*on.blobs, &digest, size, |_| {}).await?

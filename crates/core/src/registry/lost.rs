@@ -3,6 +3,7 @@
 //! A row that says `lost` answers like none: a client that asks is told to send the blob, and the row counts again when
 //! it has come. Links and artifacts stay, so that a push heals them all.
 
+use super::orphans::end_session;
 use super::removal::{Watch, briefly, watch};
 use super::sql;
 use crate::{Error, Result};
@@ -50,7 +51,7 @@ pub(crate) async fn keep_manifest(
     content: Bytes,
     now: Timestamp,
 ) -> Result<()> {
-    let watch = watch(db, digest, now).await?;
+    let watch = watch(db, blobs, digest, now).await?;
     let size = content.len() as u64;
     blobs.put(digest, content).await?;
     find_again(db, &watch, size, now).await
@@ -76,7 +77,8 @@ pub(crate) async fn end_upload(
     state: &[u8],
     now: Timestamp,
 ) -> Result<bool> {
-    if db.execute(sql::END_LOST_UPLOAD, params![id, state.to_vec(), now]).await? == 0 {
+    let session = params![id, state.to_vec(), now];
+    if !end_session(db, sql::END_LOST_UPLOAD, session, [], now).await? {
         return Ok(false);
     }
     blobs.abort(id).await?;

@@ -1,15 +1,17 @@
 //! The distribution API's acts: uploads, blobs, push, pull, referrers, tags and the catalog (the OCI
 //! distribution specification 1.1).
 //!
-//! Owns `upload`, `blob`, `blob_removal`, `project_blob` and `manifest`; what a push means for repositories, artifacts and tags is said
-//! by the steps of [`crate::catalog`].
+//! Owns `upload`, `blob`, `blob_removal`, `orphan_blob`, `project_blob` and `manifest`; what a push means for repositories,
+//! artifacts and tags is said by the steps of [`crate::catalog`].
 
 mod blobs;
 mod catalog;
+mod claims;
 mod delete;
 mod links;
 mod lost;
 mod mount;
+mod orphans;
 mod pull;
 mod push;
 mod referrers;
@@ -28,6 +30,7 @@ pub use blobs::{
 pub use catalog::{Listing, repositories, tags};
 pub use delete::delete as delete_manifest;
 pub use mount::mount;
+pub use orphans::remove_orphans;
 pub use pull::{ManifestCache, Pulled, count_pull, manifest};
 pub use push::{Pushed, push};
 pub use referrers::{Referrer, Referrers, Wanted, referrers};

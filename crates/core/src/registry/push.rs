@@ -4,16 +4,19 @@
 //! refers to, the tag, and its place under a subject.
 
 use super::links::link;
-use super::removal::watch;
+use super::orphans::note;
+use super::removal::{Watch, watch};
 use super::sql;
+use super::uploads::in_task;
 use crate::access::{Grant, permissions::Push};
 use crate::catalog::told::{self, Place};
-use crate::catalog::{self, NewArtifact};
+use crate::catalog::{self, Class, NewArtifact};
 use crate::{App, Code, Error, Result, quota};
 use bytes::Bytes;
 use haven_db::params;
-use haven_oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepositoryName};
+use haven_oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepositoryName, TagName};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What was pushed.
 #[derive(Clone, Debug)]
@@ -30,7 +33,7 @@ pub struct Pushed {
 /// `SizeInvalid` when a descriptor's size is not that of its blob, `Denied` when the project may not store so much.
 /// Nothing is stored then.
 pub async fn push(
-    app: &App,
+    app: &Arc<App>,
     grant: &Grant<Push>,
     repository: &RepositoryName,
     reference: &Reference,
@@ -47,45 +50,84 @@ pub async fn push(
     catalog::check_children(app, repository, &manifest).await?;
     let class = catalog::classify(app, repository, &manifest, &blobs).await?;
 
+    let subject = manifest.subject.as_ref().map(|subject| subject.digest.clone());
+    let new =
+        New { grant: grant.clone(), repository: repository.clone(), digest: digest.clone(), manifest, class };
+    let tag = tag_of(reference).cloned();
+    in_task(app, |app| async move { keep(&app, &new, tag.as_ref(), content).await }).await?;
+    Ok(Pushed { digest, subject })
+}
+
+/// A manifest that may be stored.
+struct New {
+    grant: Grant<Push>,
+    repository: RepositoryName,
+    digest: Digest,
+    manifest: Manifest,
+    class: Class,
+}
+
+/// Puts the bytes in place and writes the rows. Where no rows follow, because of the quota say, the bytes are noted; so
+/// this goes on when the client has gone.
+async fn keep(app: &App, new: &New, tag: Option<&TagName>, content: Bytes) -> Result<()> {
+    let watch = watch(&app.db, &*app.blobs, &new.digest, app.clock.now()).await?;
+    let kept = match app.blobs.put(&new.digest, content.clone()).await {
+        Ok(()) => write_rows(app, new, tag, &content, &watch).await,
+        Err(error) => Err(error.into()),
+    };
+    if kept.is_err() {
+        note(app, [&new.digest]).await;
+    }
+    kept
+}
+
+async fn write_rows(
+    app: &App,
+    new: &New,
+    tag: Option<&TagName>,
+    content: &Bytes,
+    watch: &Watch,
+) -> Result<()> {
+    let New { grant, repository, digest, manifest, class } = new;
     let now = app.clock.now();
-    let watch = watch(&app.db, &digest, now).await?;
-    app.blobs.put(&digest, content.clone()).await?;
     let limits = quota::limits(app).await?;
     let mut tx = app.db.begin().await?;
     let repository_id = catalog::open_repository(&mut tx, grant.project.id, repository, now).await?;
     if tx.query_opt(sql::LIVE_PROJECT, params![grant.project.id]).await?.is_none() {
         return Err(Error::not_found(format!("project {} not found", grant.project.name)));
     }
-    let children = catalog::children(&mut tx, repository_id, &manifest).await?;
+    let children = catalog::children(&mut tx, repository_id, manifest).await?;
     let size =
         i64::try_from(content.len()).map_err(|error| Error::internal("manifest size").because(error))?;
     tx.execute(sql::INSERT_MANIFEST, params![digest.as_str(), content.to_vec()]).await?;
     tx.execute(sql::INSERT_BLOB, params![digest.as_str(), size, now]).await?;
     watch.check(&mut tx).await?;
-    let added = link(&mut tx, grant.project.id, &digest, size, now).await?;
-    let new = NewArtifact {
+    let added = link(&mut tx, grant.project.id, digest, size, now).await?;
+    let made = NewArtifact {
         project_id: grant.project.id,
         repository_id,
-        digest: &digest,
-        manifest: &manifest,
-        class: &class,
+        digest,
+        manifest,
+        class,
         children: &children,
     };
-    let artifact = catalog::put_artifact(&mut tx, &new, now).await?;
-    let tag = match reference {
-        Reference::Tag(tag) => Some(tag),
-        Reference::Digest(_) => None,
-    };
+    let artifact = catalog::put_artifact(&mut tx, &made, now).await?;
     if let Some(tag) = tag {
         catalog::put_tag(&mut tx, repository_id, artifact, tag, now).await?;
     }
-    catalog::attach(&mut tx, &new, artifact, tag, now).await?;
+    catalog::attach(&mut tx, &made, artifact, tag, now).await?;
     catalog::relist(&mut tx, repository_id, artifact, &children, now).await?;
     let place = Place::new(grant, repository, repository_id, now);
-    told::pushed(app, &mut tx, &place, (artifact, &digest), tag).await?;
+    told::pushed(app, &mut tx, &place, (artifact, digest), tag).await?;
     quota::charge(&mut tx, limits, grant.project.id, added).await?;
-    tx.commit().await?;
-    Ok(Pushed { digest, subject: manifest.subject.map(|subject| subject.digest) })
+    Ok(tx.commit().await?)
+}
+
+fn tag_of(reference: &Reference) -> Option<&TagName> {
+    match reference {
+        Reference::Tag(tag) => Some(tag),
+        Reference::Digest(_) => None,
+    }
 }
 
 /// The digest to store under: that of the reference, checked, or SHA-256.

@@ -10,6 +10,7 @@
 //! Storage in the network may carry out what nobody waits for any more. There a removal that failed or crashed is ended by
 //! nobody, and its digest refused, until it can no longer come to pass.
 
+use super::claims::SKEW;
 use super::sql;
 use crate::{Code, Error, Result};
 use haven_blobs::BlobStore;
@@ -50,17 +51,24 @@ pub(crate) enum Removed {
 ///
 /// # Errors
 /// `Unavailable` when removals follow each other without end, or when it is not certain that one has ended.
-pub(crate) async fn watch(db: &Db, digest: &Digest, now: Timestamp) -> Result<Watch> {
-    try_watch(db, digest, now).await?.ok_or_else(removing)
+pub(crate) async fn watch(db: &Db, blobs: &dyn BlobStore, digest: &Digest, now: Timestamp) -> Result<Watch> {
+    try_watch(db, blobs, digest, now).await?.ok_or_else(removing)
 }
 
 /// As [`watch`]; none where that is refused.
-pub(crate) async fn try_watch(db: &Db, digest: &Digest, now: Timestamp) -> Result<Option<Watch>> {
+pub(crate) async fn try_watch(
+    db: &Db,
+    blobs: &dyn BlobStore,
+    digest: &Digest,
+    now: Timestamp,
+) -> Result<Option<Watch>> {
     for _ in 0..8 {
         let seen = generation(db, digest).await?;
         if seen % 2 == 0 {
             return Ok(Some(Watch { digest: digest.clone(), generation: seen }));
         }
+        let latest = now + blobs.lingers();
+        db.execute(sql::REDATE_REMOVAL, params![digest.as_str(), seen, latest, latest + SKEW]).await?;
         // Waits for one that is under way; one that crashed is over now.
         db.execute(sql::EXPIRE_REMOVAL, params![digest.as_str(), seen, now]).await?;
     }
@@ -79,6 +87,11 @@ fn removing() -> Error {
 impl Watch {
     pub(super) fn digest(&self) -> &Digest {
         &self.digest
+    }
+
+    #[cfg(test)]
+    pub(super) fn generation(&self) -> i64 {
+        self.generation
     }
 
     /// To be asked in the transaction that wrote the blob's row, after it was written.

@@ -4,6 +4,7 @@
 //! that records the blob takes the session only if nothing has come to it and nobody is writing.
 
 use super::links::admit;
+use super::orphans::note;
 use super::removal::watch;
 use super::uploads::{Chunk, record, unknown};
 use super::{sql, uploads};
@@ -44,19 +45,25 @@ pub(super) async fn collect(mut chunk: Chunk) -> Result<Bytes, Chunk> {
 pub(super) async fn finish(app: &App, project: i64, id: &str, digest: &Digest, bytes: Bytes) -> Result<u64> {
     let size = bytes.len() as u64;
     admit(app, project, digest, size).await?;
-    let watch = watch(&app.db, digest, app.clock.now()).await?;
+    let watch = watch(&app.db, &*app.blobs, digest, app.clock.now()).await?;
     match app.blobs.put(digest, bytes).await {
         Err(error) if error.kind == haven_blobs::Kind::DigestMismatch => {
             app.db.execute(sql::DELETE_UNTOUCHED, params![id, app.clock.now()]).await?;
             abort(app, id).await;
             return Err(error.into());
         }
-        done => done?,
+        Err(error) => {
+            // It may have come to pass all the same.
+            note(app, [digest]).await;
+            return Err(error.into());
+        }
+        Ok(()) => {}
     }
     let ending = (sql::DELETE_UNTOUCHED, [id.into(), app.clock.now().into()]);
-    match record(app, ending, project, &watch, size).await {
-        Err(error) if error.code == Code::BlobUploadUnknown => return Err(taken(app, id).await?),
-        recorded => recorded?,
+    if let Err(error) = record(app, ending, project, &watch, size).await {
+        note(app, [digest]).await;
+        let is_taken = error.code == Code::BlobUploadUnknown;
+        return Err(if is_taken { taken(app, id).await? } else { error });
     }
     abort(app, id).await;
     Ok(size)

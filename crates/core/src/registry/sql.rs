@@ -15,17 +15,21 @@ pub(super) const CLAIM_UPLOAD: &str = "UPDATE upload SET lease = $2, lease_until
 pub(super) const RENEW_UPLOAD: &str =
     "UPDATE upload SET lease_until = $3, updated_at = $4 WHERE id = $1 AND lease = $2";
 
-pub(super) const SAVE_UPLOAD: &str = "UPDATE upload SET state = $3, size = $4, lease = '', lease_until = 0,
+pub(super) const SAVE_UPLOAD: &str =
+    "UPDATE upload SET state = $3, size = $4, placed = $6, lease = '', lease_until = 0,
     updated_at = $5 WHERE id = $1 AND lease = $2";
 
 pub(super) const UPLOAD_IDS: &str = "SELECT id FROM upload";
 
 pub(super) const COUNT_UPLOADS: &str = "SELECT COUNT(*) FROM upload";
 
-pub(super) const DELETE_UPLOAD: &str = "DELETE FROM upload WHERE id = $1";
+pub(super) const DELETE_UPLOAD: &str = "DELETE FROM upload WHERE id = $1 RETURNING placed";
 
 /// As long as the claim holds: nobody cancelled the session or took it over.
 pub(super) const DELETE_CLAIMED: &str = "DELETE FROM upload WHERE id = $1 AND lease = $2";
+
+/// As [`DELETE_CLAIMED`], of one that has become no blob.
+pub(super) const END_CLAIMED: &str = "DELETE FROM upload WHERE id = $1 AND lease = $2 RETURNING placed";
 
 /// As long as nothing has come to it and nobody is writing.
 pub(super) const DELETE_UNTOUCHED: &str =
@@ -33,12 +37,13 @@ pub(super) const DELETE_UNTOUCHED: &str =
 
 /// As long as nobody is writing and nothing has come since.
 pub(super) const END_LOST_UPLOAD: &str =
-    "DELETE FROM upload WHERE id = $1 AND state = $2 AND lease_until < $3";
+    "DELETE FROM upload WHERE id = $1 AND state = $2 AND lease_until < $3 RETURNING placed";
 
 pub(super) const STALE_UPLOADS: &str =
     "SELECT id FROM upload WHERE updated_at < $1 AND lease_until < $2 ORDER BY updated_at LIMIT 100";
 
-pub(super) const DELETE_STALE_UPLOAD: &str = "DELETE FROM upload WHERE id = $1 AND updated_at < $2";
+pub(super) const DELETE_STALE_UPLOAD: &str =
+    "DELETE FROM upload WHERE id = $1 AND updated_at < $2 RETURNING placed";
 
 pub(super) const ABANDON_UPLOADS: &str = "UPDATE upload SET updated_at = 0 WHERE project_id = $1";
 
@@ -150,6 +155,11 @@ pub(super) const END_REMOVAL: &str = "UPDATE blob_removal SET generation = gener
 pub(super) const EXPIRE_REMOVAL: &str = "UPDATE blob_removal SET generation = generation + 1, changed_at = $3
     WHERE digest = $1 AND generation = $2 AND changed_at <= $3";
 
+/// One that would end later than any can is from before the clock was turned back. Nobody knows how long ago that was, so it
+/// counts as one that began now: unlike a lease, it may still come to pass.
+pub(super) const REDATE_REMOVAL: &str = "UPDATE blob_removal SET changed_at = $3
+    WHERE digest = $1 AND generation = $2 AND changed_at > $4";
+
 pub(super) const FORGET_REMOVALS: &str =
     "DELETE FROM blob_removal WHERE changed_at < $1 AND generation % 2 = 0";
 
@@ -163,3 +173,17 @@ pub(super) const DROP_HELD_BLOB: &str = "DELETE FROM blob WHERE digest = $1";
 pub(super) const LOSE_BLOB: &str = "UPDATE blob SET lost = TRUE WHERE digest = $1";
 
 pub(super) const FIND_BLOB: &str = "UPDATE blob SET lost = FALSE, size = $2 WHERE digest = $1";
+
+pub(super) const NOTE_ORPHAN: &str = "INSERT INTO orphan_blob (digest, noted_at) VALUES ($1, $2)
+    ON CONFLICT (digest) DO UPDATE SET noted_at = excluded.noted_at";
+
+/// Those that were noted long enough ago, but for what open sessions will ask for.
+pub(super) const DUE_ORPHANS: &str = "SELECT o.digest, o.noted_at FROM orphan_blob o
+    WHERE o.digest > $1 AND o.noted_at <= $2
+        AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.placed = o.digest AND u.placed <> '')
+    ORDER BY o.digest LIMIT 100";
+
+/// Not one that was noted again since.
+pub(super) const FORGET_ORPHAN: &str = "DELETE FROM orphan_blob WHERE digest = $1 AND noted_at = $2";
+
+pub(super) const BLOB_ROW: &str = "SELECT size FROM blob WHERE digest = $1";

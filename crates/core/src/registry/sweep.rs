@@ -1,5 +1,6 @@
 //! Abandoned uploads go after a while (`upload_purging` in the configuration).
 
+use super::orphans::end_session;
 use super::{removal, sql};
 use crate::{App, Result};
 use haven_db::{Timestamp, Tx, params};
@@ -47,7 +48,8 @@ pub async fn purge_uploads(app: &App, purge: Purge) -> Result<u64> {
 async fn purge_few(app: &App, ids: &[String], before: Timestamp) -> Result<u64> {
     let (mut purged, mut failures) = (0, Vec::new());
     for id in ids {
-        if app.db.execute(sql::DELETE_STALE_UPLOAD, params![id.as_str(), before]).await? == 0 {
+        let stale = params![id.as_str(), before];
+        if !end_session(&app.db, sql::DELETE_STALE_UPLOAD, stale, [], app.clock.now()).await? {
             continue;
         }
         match app.blobs.abort(id).await {

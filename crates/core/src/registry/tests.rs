@@ -35,7 +35,7 @@ async fn places() -> Vec<Place> {
 
 impl Place {
     async fn watch(&self) -> super::Watch {
-        watch(&self.db, &self.digest, NOW).await.unwrap()
+        watch(&self.db, &*self.blobs, &self.digest, NOW).await.unwrap()
     }
 
     async fn remove(&self, watch: &super::Watch, why: Doomed) -> Removed {
@@ -155,28 +155,55 @@ async fn a_removal_that_may_still_come_to_pass_bars_the_way_until_it_cannot() {
     for place in places().await {
         let store = failing(&place, LATER).await;
         for now in [NOW, NOW + (LATER - Duration::from_secs(1))] {
-            assert!(try_watch(&place.db, &place.digest, now).await.unwrap().is_none());
-            let refused = watch(&place.db, &place.digest, now).await.unwrap_err();
+            assert!(try_watch(&place.db, &store, &place.digest, now).await.unwrap().is_none());
+            let refused = watch(&place.db, &store, &place.digest, now).await.unwrap_err();
             assert_eq!(refused.code, Code::Unavailable);
         }
         let then = NOW + LATER;
-        let push = watch(&place.db, &place.digest, then).await.unwrap();
+        let push = watch(&place.db, &store, &place.digest, then).await.unwrap();
         let mut tx = place.db.begin().await.unwrap();
         place.write_row(&mut tx, &push).await.unwrap();
         tx.commit().await.unwrap();
-        let sweeper = watch(&place.db, &place.digest, then).await.unwrap();
+        let sweeper = watch(&place.db, &store, &place.digest, then).await.unwrap();
         let removed = remove(&place.db, &store, &sweeper, Doomed::Damaged, then).await;
         assert_eq!(removed.unwrap(), Removed::Gone);
-        assert!(try_watch(&place.db, &place.digest, then).await.unwrap().is_some(), "this one has ended");
+        assert!(
+            try_watch(&place.db, &store, &place.digest, then).await.unwrap().is_some(),
+            "this one has ended"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_removal_that_failed_for_certain_bars_nothing() {
     for place in places().await {
-        failing(&place, Duration::ZERO).await;
-        assert!(try_watch(&place.db, &place.digest, NOW).await.unwrap().is_some());
+        let store = failing(&place, Duration::ZERO).await;
+        assert!(try_watch(&place.db, &store, &place.digest, NOW).await.unwrap().is_some());
         place.push().await;
+    }
+}
+
+/// When somebody announced it whose clock was an hour ahead of what it is now.
+#[tokio::test]
+async fn a_removal_from_before_the_clock_was_turned_back_bars_the_way_no_longer_than_another() {
+    let hour = Duration::from_secs(3600);
+    for place in places().await {
+        for (lingers, barred) in
+            [(LATER, [NOW, NOW + (LATER - Duration::from_secs(1))].as_slice()), (Duration::ZERO, &[])]
+        {
+            let store = Unreliable::new(Memory::new(), 0).lingering(lingers);
+            let seen = watch(&place.db, &store, &place.digest, NOW).await.unwrap();
+            let announced = params![place.digest.as_str(), seen.generation(), NOW + (hour + lingers)];
+            place.db.execute(sql::ANNOUNCE_REMOVAL, announced).await.unwrap();
+            for now in barred {
+                assert!(try_watch(&place.db, &store, &place.digest, *now).await.unwrap().is_none());
+            }
+            let then = NOW + lingers;
+            assert!(
+                try_watch(&place.db, &store, &place.digest, then).await.unwrap().is_some(),
+                "{lingers:?}"
+            );
+        }
     }
 }
 

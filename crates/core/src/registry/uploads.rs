@@ -4,28 +4,26 @@
 //! request writes at a time: it claims the row with a lease and renews it while bytes flow. Bytes pass outside any
 //! transaction, in a task of their own, so that what a vanished client left behind is still recorded.
 
-use super::links::{admit, link};
-use super::removal::{Watch, watch};
+use super::claims::claim;
+use super::links::link;
+use super::orphans::end_session;
+use super::removal::Watch;
 use super::{short, sql};
 use crate::access::{
     Grant,
     permissions::{Pull, Push},
 };
 use crate::{App, Code, Error, Result, quota};
-use haven_blobs::{ByteStream, Upload};
+use haven_blobs::ByteStream;
 use haven_db::{Row, Timestamp, Value, params};
 use haven_oci::{Algorithm, Digest, RepositoryName};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
-/// How long a session stays taken by a request whose process died. A live one renews well before.
-const LEASE: Duration = Duration::from_secs(15);
-const RENEWAL: Duration = Duration::from_secs(4);
 /// The longest that anybody waits for bytes to go that nobody needs.
 const MOMENT: Duration = Duration::from_secs(2);
-/// No more than this may the clocks of two replicas differ.
-const SKEW: Duration = Duration::from_secs(60);
 
 /// An open session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,11 +112,12 @@ pub async fn append(
             claim.upload.expect_more();
         }
         let appended = claim.append(&app, chunk).await;
+        let size = claim.upload.size;
         claim.save(&app).await?;
         if !appended? {
             return Err(unknown());
         }
-        Ok(Session { id, size: claim.upload.size })
+        Ok(Session { id, size })
     })
     .await
 }
@@ -158,7 +157,7 @@ pub(super) async fn end(
     match claim.finish(app, project, digest, chunk).await {
         // Whatever was wrong with the content, or if it is gone: the session cannot become the blob any more.
         Err(error) if matches!(error.code, Code::DigestInvalid | Code::BlobUploadUnknown) => {
-            app.db.execute(sql::DELETE_CLAIMED, params![id, claim.lease]).await?;
+            claim.end(app).await?;
             Err(error)
         }
         // Also when only the rows could not be written: the same request may then come again.
@@ -166,7 +165,10 @@ pub(super) async fn end(
             claim.save(app).await?;
             Err(error)
         }
-        done => done,
+        done => {
+            claim.let_go(app).await;
+            done
+        }
     }
 }
 
@@ -185,16 +187,29 @@ pub async fn cancel<P>(
 ) -> Result<()> {
     let owner = owner(app, repository, id).await?;
     owner.filter(|owner| owner.project == grant.project.id).ok_or_else(unknown)?;
-    app.db.execute(sql::DELETE_UPLOAD, params![id]).await?;
-    let id = id.to_owned();
-    let dropping = in_task(app, |app| async move {
-        if let Err(error) = app.blobs.abort(&id).await {
+    end_session(&app.db, sql::DELETE_UPLOAD, params![id], [], app.clock.now()).await?;
+    drop_bytes(app, id).for_a_moment().await;
+    Ok(())
+}
+
+/// Bytes that go, whether or not anybody waits for it.
+pub(super) struct Dropping(JoinHandle<()>);
+
+impl Dropping {
+    pub(super) async fn for_a_moment(self) {
+        let _ = tokio::time::timeout(MOMENT, self.0).await;
+    }
+}
+
+/// Begins to drop what was received of a session whose row is gone. What fails, the next sweep does.
+pub(super) fn drop_bytes(app: &Arc<App>, id: &str) -> Dropping {
+    let (on, id) = (Arc::clone(app), id.to_owned());
+    let work = async move {
+        if let Err(error) = on.blobs.abort(&id).await {
             tracing::warn!(upload.id = id, error = &error as &dyn std::error::Error, "upload not removed");
         }
-        Ok(())
-    });
-    let _ = tokio::time::timeout(MOMENT, dropping).await;
-    Ok(())
+    };
+    Dropping(app.tasks.spawn(work.in_current_span()))
 }
 
 /// Who opened a session of a repository; none when there is none.
@@ -244,83 +259,6 @@ fn is_untouched(row: &Row, now: Timestamp) -> Result<bool> {
     Ok(size == 0 && (lease.is_empty() || lease_until < now))
 }
 
-struct Claim {
-    id: String,
-    lease: String,
-    upload: Upload,
-}
-
-async fn claim(app: &App, id: &str) -> Result<Claim> {
-    let lease = uuid::Uuid::new_v4().simple().to_string();
-    let now = app.clock.now();
-    let claimed = params![id, lease.as_str(), now + LEASE, now, now + LEASE + SKEW];
-    let Some(row) = app.db.query_opt(sql::CLAIM_UPLOAD, claimed).await? else {
-        app.db.query_opt(sql::UPLOAD, params![id]).await?.ok_or_else(unknown)?;
-        return Err(busy());
-    };
-    let state: Vec<u8> = row.get(0)?;
-    Ok(Claim { id: id.to_owned(), lease, upload: Upload::from_bytes(&state)? })
-}
-
-impl Claim {
-    /// Takes in a chunk; says whether storage still knows the session.
-    async fn append(&mut self, app: &App, chunk: Chunk) -> Result<bool> {
-        let before = self.upload.clone();
-        if let Some(from) = chunk.from.filter(|from| *from != before.size) {
-            let text = format!("the upload stands at {}, the chunk begins at {from}", before.size);
-            return Err(Error::new(Code::RangeInvalid, text));
-        }
-        let limit = chunk.length.map(|length| before.size.saturating_add(length));
-        let (id, lease) = (self.id.clone(), self.lease.clone());
-        let work = app.blobs.append(&mut self.upload, chunk.body, limit);
-        let size = match renewing(app, &id, &lease, work).await? {
-            Err(error) if error.kind == haven_blobs::Kind::NotFound => return Ok(false),
-            done => done?,
-        };
-        if limit.is_some_and(|limit| size != limit) {
-            // The store drops what is beyond the session's size when it is opened again.
-            self.upload = before;
-            return Err(Error::new(Code::SizeInvalid, "provided length did not match content length"));
-        }
-        Ok(true)
-    }
-
-    async fn finish(&mut self, app: &App, project: i64, digest: &Digest, chunk: Chunk) -> Result<u64> {
-        self.upload.expect(digest);
-        // Before the bytes come: storage that knows the digest may put them in place at once.
-        let watch = watch(&app.db, digest, app.clock.now()).await?;
-        // Bytes that are gone may have become the blob just before a crash, and then the commit still succeeds.
-        let known = self.append(app, chunk).await?;
-        admit(app, project, digest, self.upload.size).await?;
-        let commit = app.blobs.commit(self.upload.clone(), digest);
-        let size = match renewing(app, &self.id, &self.lease, commit).await? {
-            Err(error) if error.kind == haven_blobs::Kind::NotFound => return Err(unknown().because(error)),
-            // Not the client's mistake: what it sent had nowhere to go.
-            Err(error) if error.kind == haven_blobs::Kind::DigestMismatch && !known => {
-                return Err(unknown().because(error));
-            }
-            done => done?,
-        };
-        let ending = (sql::DELETE_CLAIMED, [self.id.as_str().into(), self.lease.as_str().into()]);
-        record(app, ending, project, &watch, size).await?;
-        Ok(size)
-    }
-
-    /// Records what is there now and lets go of the session.
-    ///
-    /// # Errors
-    /// `BlobUploadUnknown` when it was cancelled or taken over meanwhile: nothing of what was received counts then.
-    async fn save(&self, app: &App) -> Result<()> {
-        let size = to_i64(self.upload.size)?;
-        let row =
-            params![self.id.as_str(), self.lease.as_str(), self.upload.to_bytes(), size, app.clock.now()];
-        match app.db.execute(sql::SAVE_UPLOAD, row).await? {
-            0 => Err(unknown()),
-            _ => Ok(()),
-        }
-    }
-}
-
 /// One transaction: the end of the session by a statement with two parameters, the blob's row, its link to the project.
 ///
 /// # Errors
@@ -349,30 +287,8 @@ pub(super) async fn record(
     Ok(tx.commit().await?)
 }
 
-fn to_i64(size: u64) -> Result<i64> {
+pub(super) fn to_i64(size: u64) -> Result<i64> {
     i64::try_from(size).map_err(|error| Error::internal("upload size").because(error))
-}
-
-/// Runs storage work while keeping the lease.
-///
-/// # Errors
-/// `BlobUploadUnknown` when the lease was lost, and then the work is given up.
-async fn renewing<T>(app: &App, id: &str, lease: &str, work: impl Future<Output = T>) -> Result<T> {
-    tokio::pin!(work);
-    loop {
-        if let Ok(done) = tokio::time::timeout(RENEWAL, &mut work).await {
-            return Ok(done);
-        }
-        let now = app.clock.now();
-        match app.db.execute(sql::RENEW_UPLOAD, params![id, lease, now + LEASE, now]).await {
-            Ok(0) => return Err(unknown()),
-            Ok(_) => {}
-            // A moment without database must not cost a long upload; whoever records the end looks at the lease.
-            Err(error) => {
-                tracing::warn!(upload.id = id, error = &error as &dyn std::error::Error, "lease not renewed");
-            }
-        }
-    }
 }
 
 /// Runs to its end even if the request that asked for it is dropped.

@@ -14,6 +14,7 @@ mod graphs;
 mod guesses;
 mod hostile;
 mod lock_order;
+mod orphans;
 mod processes;
 mod pulls;
 mod push_and_pull;

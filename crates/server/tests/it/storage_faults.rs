@@ -7,7 +7,7 @@ use crate::uploads::count;
 use haven_blobs::object::testing::{Asked, Fault, Proxy, Rule, bucket, impatient};
 use haven_blobs::verify;
 use haven_core::fsck::{self, Event, Finding, Installation, Options};
-use haven_core::registry::{Purge, purge_uploads};
+use haven_core::registry::{Purge, purge_uploads, remove_orphans};
 use haven_db::testing::engines;
 use haven_oci::Digest;
 use haven_testkit::{Answer, Client, Image, TestApp, image};
@@ -22,15 +22,21 @@ const UPLOADS: &str = "/v2/library/app/blobs/uploads/";
 const PATIENCE: Duration = Duration::from_millis(800);
 /// An answer of ours, on a busy machine.
 const SOON: Duration = Duration::from_secs(8);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 const PART: usize = 5 << 20;
 const DEEP: Options =
     Options { deep: true, repair: false, grace: Duration::from_secs(3600), force: false, readers: 2 };
 
 /// A story on each engine, in a bucket behind a proxy.
 async fn behind<F: Future<Output = ()>>(story: impl Fn(TestApp, Proxy) -> F) {
+    behind_for(PATIENCE, story).await;
+}
+
+/// The same, where an answer of the storage is waited for so long.
+async fn behind_for<F: Future<Output = ()>>(patience: Duration, story: impl Fn(TestApp, Proxy) -> F) {
     for engine in engines() {
         let Some(mut options) = bucket() else { return };
-        options.patience = impatient(PATIENCE, 0);
+        options.patience = impatient(patience, 0);
         options.part_size = Some(PART as u64);
         let (proxy, options) = Proxy::before(&options).await.unwrap();
         story(TestApp::start_in(engine, options).await, proxy).await;
@@ -112,6 +118,13 @@ async fn is_sound(app: &TestApp, about: &str) {
         let verified = verify(&*blobs, &digest, size.unsigned_abs(), |_| {}).await.unwrap();
         assert!(verified, "{about}: {digest}");
     }
+}
+
+/// Nothing goes on beside requests any more.
+async fn at_rest(app: &TestApp) {
+    app.app.tasks.close();
+    app.app.tasks.wait().await;
+    app.app.tasks.reopen();
 }
 
 fn blob(bytes: &[u8]) -> String {
@@ -248,6 +261,7 @@ async fn a_blob_in_one_request_that_fails_leaves_no_session_and_no_parts() {
         ] {
             proxy.inject(rule);
             log.told(&client.push_blob("library/app", &bytes).await, "SlowDown");
+            at_rest(&app).await;
             assert_eq!((count(&app, "upload").await, proxy.multiparts()), (0, left));
             proxy.calm();
         }
@@ -427,6 +441,118 @@ async fn a_removal_that_comes_late_takes_nothing_that_was_pushed_meanwhile() {
         assert_eq!(client.push_blob("library/app", bytes).await.status, 201);
         assert_eq!(client.get(&blob(bytes)).await.body, bytes);
         is_sound(&app, "a late removal").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_push_in_one_request_waits_once_for_a_silent_storage() {
+    let (_log, _guard) = Log::listen();
+    let patience = Duration::from_secs(3);
+    behind_for(patience, async |app, proxy| {
+        let one = async |bytes: &[u8]| {
+            let began = Instant::now();
+            let refused = app.admin().push_blob("library/app", bytes).await;
+            assert_eq!((refused.status, refused.header("retry-after")), (503, "5"), "{}", refused.text());
+            let waited = began.elapsed();
+            assert!(waited >= patience && waited < patience * 3 / 2, "{} bytes: {waited:?}", bytes.len());
+        };
+        proxy.inject(Rule::any(Fault::Silence).always());
+        let (middling, long) = (vec![7; 400_000], large(5));
+        tokio::join!(one(b"eleven byte"), one(&middling), one(&long));
+        at_rest(&app).await;
+        proxy.calm();
+        // The first part is on its way when it happens, and its multipart is to be ended.
+        proxy.inject(Rule::any(Fault::Silence).after(2).always());
+        one(&large(6)).await;
+        at_rest(&app).await;
+        assert_eq!(count(&app, "upload").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_placed_without_an_answer_goes() {
+    let (_log, _guard) = Log::listen();
+    behind(async |app, proxy| {
+        let client = app.admin();
+        let session = path(&client.request(Method::POST, UPLOADS, &[], "").await);
+        let (patched, whole, config) = (vec![1; 200_000], vec![2; 400_000], image("new"));
+        proxy.inject(Rule::on(Asked::Put, Fault::LoseAnswer).within("/blobs/").always());
+        assert_eq!(client.request(Method::PATCH, &session, &[], patched.clone()).await.status, 503);
+        assert_eq!(client.delete(&session).await.status, 204);
+        assert_eq!(client.push_blob("library/app", &whole).await.status, 503);
+        assert_eq!(client.push_blob("library/app", b"short").await.status, 503);
+        let empty = Image { blobs: Vec::new(), ..Image::index(&[]) };
+        assert_eq!(client.push_manifest("library/app", "v1", &empty).await.status, 503);
+        proxy.calm();
+        let all = [patched.as_slice(), &whole, b"short", &empty.manifest].map(Digest::sha256);
+        for digest in &all {
+            assert!(app.stored(digest).await.is_some(), "it came to pass");
+        }
+        app.clock.advance(Duration::from_secs(19 * 60));
+        assert_eq!(remove_orphans(&app.app).await.unwrap(), 0, "and might do so until now");
+        // The same bytes, with success.
+        assert_eq!(client.push_blob("library/app", &whole).await.status, 201);
+        assert_eq!(client.push("library/app", "v1", &config).await.status, 201);
+        app.clock.advance(Duration::from_secs(60));
+        assert_eq!(remove_orphans(&app.app).await.unwrap(), 3);
+        for digest in &all {
+            assert_eq!(app.stored(digest).await.is_some(), *digest == Digest::sha256(&whole), "{digest}");
+        }
+        assert_eq!(count(&app, "orphan_blob").await, 0);
+        is_sound(&app, "answers that were lost").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn bytes_that_the_storage_does_not_let_go_bar_their_digest_once_a_day() {
+    let (_log, _guard) = Log::listen();
+    behind(async |app, proxy| {
+        let (client, bytes) = (app.admin(), vec![1; 200_000]);
+        let session = path(&client.request(Method::POST, UPLOADS, &[], "").await);
+        assert_eq!(client.request(Method::PATCH, &session, &[], bytes.clone()).await.status, 202);
+        assert_eq!(client.delete(&session).await.status, 204);
+        let (day, hour, quarter) = (DAY, DAY / 24, DAY / 96);
+        app.clock.advance(hour);
+        // A storage that does not even say whether they are there bars nothing.
+        proxy.inject(Rule::on(Asked::Head, Fault::Answer(500, "InternalError")));
+        remove_orphans(&app.app).await.unwrap_err();
+        proxy.inject(Rule::on(Asked::Delete, Fault::Answer(500, "InternalError")).always());
+        assert_eq!(count(&app, "blob_removal").await, 0);
+        remove_orphans(&app.app).await.unwrap_err();
+        assert_eq!(client.push_blob("library/app", &bytes).await.status, 503);
+        for _ in 0..3 {
+            app.clock.advance(quarter);
+            assert_eq!(remove_orphans(&app.app).await.unwrap(), 0, "not again");
+        }
+        app.clock.advance(day);
+        remove_orphans(&app.app).await.unwrap_err();
+        app.clock.advance(quarter);
+        assert_eq!(client.push_blob("library/app", &bytes).await.status, 201);
+        app.clock.advance(day * 2);
+        assert_eq!(remove_orphans(&app.app).await.unwrap(), 0);
+        is_sound(&app, "a removal that fails").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_turned_back_bars_no_digest_for_longer() {
+    let (_log, _guard) = Log::listen();
+    behind(async |app, proxy| {
+        let (client, bytes) = (app.admin(), b"nobody knows them".as_slice());
+        assert_eq!(client.push_blob("library/app", b"another").await.status, 201);
+        app.blobs().put(&Digest::sha256(bytes), bytes.into()).await.unwrap();
+        proxy.inject(Rule::on(Asked::Delete, Fault::Answer(500, "InternalError")));
+        let repair = Options { repair: true, force: true, grace: Duration::ZERO, ..DEEP };
+        assert_eq!(fsck(&app, repair).await.len(), 1);
+        app.clock.turn_back(DAY / 24);
+        assert_eq!(client.push_blob("library/app", bytes).await.status, 503, "it may still come to pass");
+        app.clock.advance(DAY / 96);
+        assert_eq!(client.push_blob("library/app", bytes).await.status, 201);
+        is_sound(&app, "a clock turned back").await;
     })
     .await;
 }
