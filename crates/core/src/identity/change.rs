@@ -77,8 +77,8 @@ pub async fn change_password(
         }
     }
     check_rule(change.new)?;
-    let turn = app.passwords.turns().next(Some(change.address)).await?;
-    if password::verify(&turn, change.new, &stored).await? {
+    let mut turn = app.passwords.turns().next(Some(change.address)).await?;
+    if password::verify(&mut turn, change.new, &stored).await? {
         return Err(Error::bad_request("New password is identical to old password"));
     }
     drop(turn);

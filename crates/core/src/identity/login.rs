@@ -237,14 +237,14 @@ async fn look(app: &App, credentials: &Credentials<'_>, among: Among, attempt: A
     {
         return Ok(known(candidates, index));
     }
-    let turn = passwords.turns.next(Some(credentials.address)).await?;
+    let mut turn = passwords.turns.next(Some(credentials.address)).await?;
     // Of guesses that came together only those pass that were being checked when the first one failed.
     let standing = damping::standing(app, attempt).await?;
     if !damping::claim(app, attempt, standing).await? {
         let wait = if let Standing::Waiting(wait) = standing { wait } else { passwords.delay };
         return Ok(Outcome::Later(wait));
     }
-    match ask(app, &turn, &candidates, secret).await? {
+    match ask(app, &mut turn, &candidates, secret).await? {
         Some(index) => {
             passwords.remember(&candidates[index], secret, attempt)?;
             alone.got_in();
@@ -260,7 +260,7 @@ async fn look(app: &App, credentials: &Credentials<'_>, among: Among, attempt: A
 
 /// Whose secret it is, asked in the places where people and robots are known, in order. There is one: accounts that have a
 /// password here.
-async fn ask(app: &App, turn: &Turn<'_>, candidates: &[Candidate], secret: &str) -> Result<Option<usize>> {
+async fn ask(app: &App, turn: &mut Turn, candidates: &[Candidate], secret: &str) -> Result<Option<usize>> {
     // A burst of log-ins pays once.
     if let Some(index) = app.passwords.remembered(candidates, secret)? {
         return Ok(Some(index));

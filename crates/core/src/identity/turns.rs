@@ -2,11 +2,12 @@
 //! few requests wait for theirs: whoever floods the door is sent away, and does not keep everybody else waiting.
 
 use super::damping::network;
+use super::password::Memory;
 use crate::{Code, Error, Result};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 /// More at once would let a burst of log-ins take the machine.
 const AT_ONCE: usize = 2;
@@ -17,7 +18,9 @@ const OF_ONE_NETWORK: usize = WAITING / 2;
 
 /// Who may check a password in this process, and who waits for it.
 pub(super) struct Turns {
-    checks: Semaphore,
+    checks: Arc<Semaphore>,
+    /// What belongs to the turns that nobody has; made when it is needed first, and never more of it than turns.
+    memory: Arc<Mutex<Vec<Memory>>>,
     line: Mutex<Line>,
     /// The credentials that somebody has come with, as keyed hashes.
     presented: Mutex<HashMap<[u8; 32], Arc<AsyncMutex<bool>>>>,
@@ -31,7 +34,14 @@ struct Line {
 }
 
 /// The right to check one password now.
-pub(super) struct Turn<'a>(#[expect(dead_code, reason = "held, not read")] SemaphorePermit<'a>);
+pub(super) struct Turn(Option<Held>);
+
+/// What a turn is about: memory to work in, which goes to whoever is next.
+struct Held {
+    memory: Memory,
+    resting: Arc<Mutex<Vec<Memory>>>,
+    _permit: OwnedSemaphorePermit,
+}
 
 /// The only request with its credentials that goes on; others that have come with the same wait for it.
 pub(super) struct Alone<'a> {
@@ -49,7 +59,12 @@ struct Place<'a> {
 
 impl Turns {
     pub(super) fn new() -> Self {
-        Self { checks: Semaphore::new(AT_ONCE), line: Mutex::default(), presented: Mutex::default() }
+        Self {
+            checks: Arc::new(Semaphore::new(AT_ONCE)),
+            memory: Arc::default(),
+            line: Mutex::default(),
+            presented: Mutex::default(),
+        }
     }
 
     /// Waits until nobody else is about to check the same credentials. A hundred machines that come at once with what all of
@@ -69,10 +84,13 @@ impl Turns {
     ///
     /// # Errors
     /// `Unavailable` at once when too many wait already.
-    pub(super) async fn next(&self, address: Option<IpAddr>) -> Result<Turn<'_>> {
+    pub(super) async fn next(&self, address: Option<IpAddr>) -> Result<Turn> {
         let _place = self.queue(address.map(network).unwrap_or_default())?;
-        let permit = self.checks.acquire().await;
-        Ok(Turn(permit.map_err(|error| Error::internal("password check").because(error))?))
+        let permit = Arc::clone(&self.checks).acquire_owned().await;
+        let permit = permit.map_err(|error| Error::internal("password check").because(error))?;
+        let resting = Arc::clone(&self.memory);
+        let memory = resting.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        Ok(Turn(Some(Held { memory, resting, _permit: permit })))
     }
 
     fn queue(&self, network: String) -> Result<Place<'_>> {
@@ -89,6 +107,31 @@ impl Turns {
 
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turn {
+    /// Does what takes a core for a while. It has the turn until it is done, even when nobody waits for it any more: else
+    /// whoever hangs up at once could have any number done.
+    pub(super) async fn spend<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
+    ) -> Result<T> {
+        let Some(mut held) = self.0.take() else { return Err(Error::internal("the turn is over")) };
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work(&mut held.memory);
+            (held, done)
+        });
+        let (held, done) = done.await.map_err(|error| Error::internal("password check").because(error))?;
+        self.0 = Some(held);
+        Ok(done)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let memory = std::mem::take(&mut self.memory);
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
     }
 }
 
@@ -131,6 +174,7 @@ impl Drop for Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::{AT_ONCE, OF_ONE_NETWORK, Turns, WAITING};
+    use argon2::Block;
     use futures::FutureExt;
     use std::net::IpAddr;
 
@@ -156,6 +200,28 @@ mod tests {
         assert!(turns.next(from(1)).now_or_never().unwrap().is_ok());
         assert!(turns.line().of.is_empty() && turns.line().all == 0);
     }
+
+    #[tokio::test]
+    async fn who_goes_away_leaves_the_turn_to_the_work() {
+        let turns = Turns::new();
+        let (done, until) = std::sync::mpsc::channel::<()>();
+        let mut first = turns.next(None).await.unwrap();
+        let second = turns.next(None).await.unwrap();
+        let working = first.spend(move |memory| {
+            memory.push(Block::default());
+            until.recv().is_ok()
+        });
+        assert!(working.now_or_never().is_none(), "dropped, as the request of who hangs up");
+        drop(first);
+        let mut third = Box::pin(turns.next(None));
+        assert!((&mut third).now_or_never().is_none(), "the work goes on");
+        done.send(()).unwrap();
+        let mut third = third.await.unwrap();
+        assert_eq!(third.spend(|memory| memory.len()).await.unwrap(), 1, "with the same memory");
+        drop((second, third));
+        assert_eq!(turns.memory.lock().unwrap().len(), AT_ONCE);
+    }
+
     #[test]
     fn the_same_credentials_are_checked_one_after_the_other() {
         let turns = Turns::new();

@@ -13,6 +13,7 @@ mod graphs;
 mod guesses;
 mod hostile;
 mod lock_order;
+mod passwords;
 mod processes;
 mod pulls;
 mod push_and_pull;
