@@ -12,6 +12,7 @@ mod fsck;
 mod graphs;
 mod guesses;
 mod hostile;
+mod lately;
 mod lock_order;
 mod passwords;
 mod processes;
