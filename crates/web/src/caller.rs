@@ -11,7 +11,7 @@ use axum::extract::FromRequestParts;
 use base64::Engine as _;
 use haven_core::access::Caller;
 use haven_core::{Result, access_tokens, identity, token};
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
@@ -34,7 +34,7 @@ impl FromRequestParts<Web> for Asked {
     async fn from_request_parts(parts: &mut Parts, state: &Web) -> Result<Self, ApiError> {
         let origin = Origin::from_request_parts(parts, state).await.unwrap_or_default();
         let mut caller = match credentials(&parts.headers) {
-            (Presented::Basic, Some(secret)) => basic(state, &origin, &secret).await?,
+            (Presented::Basic, Some(secret)) => basic(state, &origin, &parts.headers, &secret).await?,
             (Presented::Bearer, Some(secret)) if access_tokens::looks_like_one(&secret) => {
                 access_tokens::caller(&state.app, &secret, None).await?
             }
@@ -56,7 +56,7 @@ pub(crate) async fn of_distribution(
 ) -> Result<(Caller, Presented)> {
     let (presented, secret) = credentials(headers);
     let caller = match (presented, secret) {
-        (Presented::Basic, Some(secret)) => basic(state, origin, &secret).await?,
+        (Presented::Basic, Some(secret)) => basic(state, origin, headers, &secret).await?,
         (Presented::Bearer, Some(secret)) => {
             token::verify(&state.app, &secret).map_or(Caller::Anonymous, Caller::Token)
         }
@@ -87,13 +87,22 @@ fn split(value: &HeaderValue) -> Option<(Presented, Option<String>)> {
     Some((presented, Some(secret.trim().to_owned())))
 }
 
-async fn basic(state: &Web, origin: &Origin, encoded: &str) -> Result<Caller> {
+async fn basic(state: &Web, origin: &Origin, headers: &HeaderMap, encoded: &str) -> Result<Caller> {
     let Some((principal, secret)) = decode(encoded) else { return Ok(Caller::Anonymous) };
-    let credentials =
-        identity::Credentials { principal: &principal, secret: &secret, address: origin.client_ip };
+    let credentials = identity::Credentials {
+        principal: &principal,
+        secret: &secret,
+        address: origin.client_ip,
+        program: program(headers),
+    };
     let caller = identity::authenticate(&state.app, &credentials).await?;
     state.metrics.login(!matches!(caller, Caller::Anonymous));
     Ok(caller)
+}
+
+/// The program that a client says it is, if anything.
+pub(crate) fn program(headers: &HeaderMap) -> &str {
+    headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default()
 }
 
 /// Name and secret of RFC 7617; the secret may contain colons.

@@ -1,6 +1,6 @@
 //! `/c/…`: what the portal asks for before it is known who sits in front of it.
 
-use crate::caller::Asked;
+use crate::caller::{self, Asked};
 use crate::conn::Origin;
 use crate::kit::{ApiResult, Form, Json, Routes};
 use crate::session::{self, Carried};
@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use haven_core::identity::{self, Credentials, Named};
 use haven_core::{Code, Error, sessions};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 pub(crate) fn routes() -> Routes<Web> {
     Routes::new("/c").post("logIn", "/login", log_in).get("logOut", "/log_out", log_out).post(
@@ -24,10 +24,12 @@ async fn log_in(
     State(web): State<Web>,
     origin: Origin,
     Carried(before): Carried,
+    headers: HeaderMap,
     form: Form,
 ) -> ApiResult<Response> {
     let (principal, secret) = (form.text("principal"), form.text("password"));
-    let credentials = Credentials { principal, secret, address: origin.client_ip };
+    let program = caller::program(&headers);
+    let credentials = Credentials { principal, secret, address: origin.client_ip, program };
     let session = sessions::begin(&web.app, &credentials, before.as_ref()).await?;
     web.metrics.login(session.is_some());
     let Some(session) = session else { return Ok(StatusCode::UNAUTHORIZED.into_response()) };

@@ -71,14 +71,16 @@ pub async fn change_password(
     let Some(row) = app.db.query_opt(sql::FOR_PASSWORD, params![id]).await? else { return Err(unknown(id)) };
     let (username, stored, version): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
     if own {
-        let given = Credentials { principal: &username, secret: change.old, address: change.address };
+        // A stolen session is no place to guess either, so nothing is compared before its turn.
+        let (secret, address) = (change.old, change.address);
+        let given = Credentials { principal: &username, secret, address, program: "" };
         if !login::confirm(app, &given, id).await? {
             return Err(Error::new(Code::Forbidden, "Current password is incorrect"));
         }
     }
     check_rule(change.new)?;
-    let turn = app.passwords.turns().next(Some(change.address)).await?;
-    if password::verify(&turn, change.new, &stored).await? {
+    let mut turn = app.passwords.turns().next(Some(change.address)).await?;
+    if password::verify(&mut turn, change.new, &stored).await? {
         return Err(Error::bad_request("New password is identical to old password"));
     }
     drop(turn);

@@ -4,6 +4,7 @@
 //! log-in reads: a changed password counts at once on every replica, and a burst of pulls pays for Argon2 once.
 
 use super::damping::{self, Attempt, Standing, network};
+use super::lately::{self, Lately};
 use super::password;
 use super::sql;
 use super::turns::{Turn, Turns};
@@ -32,6 +33,8 @@ pub struct Credentials<'a> {
     pub secret: &'a str,
     /// Where they came from; failures are damped for this network only, so nobody can lock somebody else out.
     pub address: IpAddr,
+    /// The program that it came from, as that says; empty when it says nothing.
+    pub program: &'a str,
 }
 
 impl Credentials<'_> {
@@ -60,12 +63,13 @@ pub(crate) struct Candidate {
     pub(crate) stored: String,
 }
 
-/// What one process remembers of log-ins, for a minute, and whose turn it is.
+/// What one process remembers of log-ins, for minutes, and whose turn it is.
 pub struct Passwords {
     key: [u8; 32],
     verified: Cache<Holder, (i64, [u8; 32])>,
     /// How often the remembered one was missed.
     missed: Cache<Attempt, u32>,
+    lately: Lately,
     turns: Turns,
     delay: Duration,
 }
@@ -84,6 +88,7 @@ impl Passwords {
             key,
             verified: Cache::builder().max_capacity(10_000).time_to_live(MINUTE).build(),
             missed: Cache::builder().max_capacity(100_000).time_to_live(MINUTE).build(),
+            lately: Lately::new(),
             turns: Turns::new(),
             delay,
         })
@@ -126,11 +131,35 @@ impl Passwords {
         Ok(None)
     }
 
-    fn remember(&self, candidate: &Candidate, secret: &str, attempt: Attempt) -> Result<()> {
-        let hash = self.keyed(secret)?.finalize().into_bytes();
+    fn remember(&self, candidate: &Candidate, given: &Credentials<'_>, attempt: Attempt) -> Result<()> {
+        let hash = self.keyed(given.secret)?.finalize().into_bytes();
         self.verified.insert(candidate.holder, (candidate.version, hash.into()));
         self.missed.invalidate(&attempt);
+        self.note(candidate, given)
+    }
+
+    /// A client was right.
+    fn note(&self, candidate: &Candidate, given: &Credentials<'_>) -> Result<()> {
+        if let Some(client) = self.client(given)? {
+            let hash = self.keyed(given.secret)?.finalize().into_bytes();
+            self.lately.note(client, candidate, hash.into());
+        }
         Ok(())
+    }
+
+    /// Which of these candidates was here lately with the same from the same client.
+    fn was_right_lately(&self, candidates: &[Candidate], given: &Credentials<'_>) -> Result<Option<usize>> {
+        let (Some(client), secret) = (self.client(given)?, self.keyed(given.secret)?) else {
+            return Ok(None);
+        };
+        // verify_slice compares in constant time.
+        Ok(self.lately.again(client, candidates, |hash| secret.verify_slice(hash).is_ok()))
+    }
+
+    /// What a client is known again by; nothing when it does not say what program it is.
+    fn client(&self, given: &Credentials<'_>) -> Result<Option<lately::Client>> {
+        let kind = Credentials { secret: given.program, ..*given };
+        if given.program.is_empty() { Ok(None) } else { Ok(Some(self.presented(&kind)?)) }
     }
 
     /// Whether an attempt may be compared before its turn has come: comparing costs nothing, so many guesses at once
@@ -149,8 +178,8 @@ impl Passwords {
 enum Outcome {
     Known(Box<Candidate>),
     Wrong,
-    /// Not looked at, because another one has just failed.
-    Later(Duration),
+    /// Not looked at, because another one has just failed; it might have been one of these.
+    Later(Duration, Vec<Candidate>),
 }
 
 /// Somebody whose password was right, with the version of the account that this is true of.
@@ -194,6 +223,7 @@ async fn attempt(app: &App, credentials: &Credentials<'_>, among: Among) -> Resu
         return Ok(None);
     }
     let attempt = Attempt::new(app, credentials.principal, credentials.address);
+    let mut is_known = true;
     for _ in 0..LOOKS {
         match look(app, credentials, among, attempt).await? {
             Outcome::Known(candidate) => return Ok(Some(*candidate)),
@@ -202,7 +232,15 @@ async fn attempt(app: &App, credentials: &Credentials<'_>, among: Among) -> Resu
                 return Ok(None);
             }
             // Not refused but slowed: whoever mistyped, or whose client tried twice, gets in all the same.
-            Outcome::Later(wait) => tokio::time::sleep(wait).await,
+            Outcome::Later(wait, mut candidates) => {
+                // Once, because a miss counts.
+                if std::mem::take(&mut is_known)
+                    && let Some(index) = app.passwords.was_right_lately(&candidates, credentials)?
+                {
+                    return Ok(Some(candidates.swap_remove(index)));
+                }
+                tokio::time::sleep(wait).await;
+            }
         }
     }
     Ok(None)
@@ -222,10 +260,11 @@ async fn look(app: &App, credentials: &Credentials<'_>, among: Among, attempt: A
     let (person, standing) = find(app, credentials.principal, attempt).await?;
     candidates.extend(person);
     if let Standing::Waiting(wait) = standing {
-        return Ok(Outcome::Later(wait));
+        return Ok(Outcome::Later(wait, candidates));
     }
     if !candidates.is_empty() && standing == Standing::Clear && passwords.may_compare(attempt) {
         if let Some(index) = passwords.remembered(&candidates, secret)? {
+            passwords.note(&candidates[index], credentials)?;
             return Ok(known(candidates, index));
         }
         passwords.missed(attempt);
@@ -235,18 +274,19 @@ async fn look(app: &App, credentials: &Credentials<'_>, among: Among, attempt: A
     if alone.follows_one_that_got_in()
         && let Some(index) = passwords.remembered(&candidates, secret)?
     {
+        passwords.note(&candidates[index], credentials)?;
         return Ok(known(candidates, index));
     }
-    let turn = passwords.turns.next(Some(credentials.address)).await?;
+    let mut turn = passwords.turns.next(Some(credentials.address)).await?;
     // Of guesses that came together only those pass that were being checked when the first one failed.
     let standing = damping::standing(app, attempt).await?;
     if !damping::claim(app, attempt, standing).await? {
         let wait = if let Standing::Waiting(wait) = standing { wait } else { passwords.delay };
-        return Ok(Outcome::Later(wait));
+        return Ok(Outcome::Later(wait, candidates));
     }
-    match ask(app, &turn, &candidates, secret).await? {
+    match ask(app, &mut turn, &candidates, secret).await? {
         Some(index) => {
-            passwords.remember(&candidates[index], secret, attempt)?;
+            passwords.remember(&candidates[index], credentials, attempt)?;
             alone.got_in();
             damping::succeeded(app, attempt, standing).await?;
             Ok(known(candidates, index))
@@ -260,7 +300,7 @@ async fn look(app: &App, credentials: &Credentials<'_>, among: Among, attempt: A
 
 /// Whose secret it is, asked in the places where people and robots are known, in order. There is one: accounts that have a
 /// password here.
-async fn ask(app: &App, turn: &Turn<'_>, candidates: &[Candidate], secret: &str) -> Result<Option<usize>> {
+async fn ask(app: &App, turn: &mut Turn, candidates: &[Candidate], secret: &str) -> Result<Option<usize>> {
     // A burst of log-ins pays once.
     if let Some(index) = app.passwords.remembered(candidates, secret)? {
         return Ok(Some(index));

@@ -4,6 +4,8 @@ mod change;
 mod create;
 mod damping;
 mod delete;
+mod lately;
+mod line;
 mod list;
 mod login;
 mod password;

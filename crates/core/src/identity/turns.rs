@@ -1,37 +1,54 @@
 //! Turns at checking passwords. Each check takes a core for a while and 19 MiB (Argon2id), so few are made at once, and
 //! few requests wait for theirs: whoever floods the door is sent away, and does not keep everybody else waiting.
 
-use super::damping::network;
+use super::line::{Line, Whence};
+use super::password::Memory;
 use crate::{Code, Error, Result};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot};
 
 /// More at once would let a burst of log-ins take the machine.
 const AT_ONCE: usize = 2;
-/// So many wait; that is a matter of seconds.
-const WAITING: usize = 256;
-/// So many of them come from one network, so that there is room for others.
-const OF_ONE_NETWORK: usize = WAITING / 2;
 
 /// Who may check a password in this process, and who waits for it.
 pub(super) struct Turns {
-    checks: Semaphore,
-    line: Mutex<Line>,
+    desk: Desk,
     /// The credentials that somebody has come with, as keyed hashes.
     presented: Mutex<HashMap<[u8; 32], Arc<AsyncMutex<bool>>>>,
 }
 
-/// How many wait, in all and by the network that they came from.
-#[derive(Default)]
-struct Line {
-    all: usize,
-    of: HashMap<String, usize>,
+/// Where turns are taken and given back.
+#[derive(Clone)]
+struct Desk(Arc<Mutex<OnDesk>>);
+
+struct OnDesk {
+    /// What belongs to the turns that nobody has. Nobody waits while there is any.
+    resting: Vec<Memory>,
+    line: Line<oneshot::Sender<Turn>>,
 }
 
 /// The right to check one password now.
-pub(super) struct Turn<'a>(#[expect(dead_code, reason = "held, not read")] SemaphorePermit<'a>);
+pub(super) struct Turn(Option<Held>);
+
+/// What a turn is about: memory to work in, which goes to whoever is next.
+struct Held {
+    memory: Memory,
+    desk: Desk,
+}
+
+/// A place in the line, which is left when its request goes on or is given up.
+struct Place<'a> {
+    desk: &'a Desk,
+    ticket: u64,
+}
+
+/// What somebody gets who asks for a turn.
+enum Given<'a> {
+    Turn(Turn),
+    Place(Place<'a>, oneshot::Receiver<Turn>),
+}
 
 /// The only request with its credentials that goes on; others that have come with the same wait for it.
 pub(super) struct Alone<'a> {
@@ -41,15 +58,11 @@ pub(super) struct Alone<'a> {
     held: Option<OwnedMutexGuard<bool>>,
 }
 
-/// A place in the line, which is left when its request goes on or is given up.
-struct Place<'a> {
-    turns: &'a Turns,
-    network: String,
-}
-
 impl Turns {
     pub(super) fn new() -> Self {
-        Self { checks: Semaphore::new(AT_ONCE), line: Mutex::default(), presented: Mutex::default() }
+        let resting = (0..AT_ONCE).map(|_| Memory::new()).collect();
+        let desk = Desk(Arc::new(Mutex::new(OnDesk { resting, line: Line::default() })));
+        Self { desk, presented: Mutex::default() }
     }
 
     /// Waits until nobody else is about to check the same credentials. A hundred machines that come at once with what all of
@@ -68,27 +81,71 @@ impl Turns {
     /// Waits until a password may be checked. Without an address it is one that somebody sets.
     ///
     /// # Errors
-    /// `Unavailable` at once when too many wait already.
-    pub(super) async fn next(&self, address: Option<IpAddr>) -> Result<Turn<'_>> {
-        let _place = self.queue(address.map(network).unwrap_or_default())?;
-        let permit = self.checks.acquire().await;
-        Ok(Turn(permit.map_err(|error| Error::internal("password check").because(error))?))
-    }
-
-    fn queue(&self, network: String) -> Result<Place<'_>> {
-        let mut line = self.line();
-        let of_network = line.of.get(&network).copied().unwrap_or_default();
-        if line.all >= WAITING || of_network >= OF_ONE_NETWORK {
-            return Err(Error::new(Code::Unavailable, "too many passwords wait to be checked"));
+    /// `Unavailable` when too many wait: at once, or later when others come who are fewer.
+    pub(super) async fn next(&self, address: Option<IpAddr>) -> Result<Turn> {
+        let given = self.desk.ask(&address.map(Whence::from).unwrap_or_default());
+        match given.ok_or_else(too_many)? {
+            Given::Turn(turn) => Ok(turn),
+            Given::Place(_place, called) => called.await.map_err(|_| too_many()),
         }
-        line.all += 1;
-        line.of.insert(network.clone(), of_network + 1);
-        drop(line);
-        Ok(Place { turns: self, network })
+    }
+}
+
+fn too_many() -> Error {
+    Error::new(Code::Unavailable, "too many passwords wait to be checked")
+}
+
+impl Desk {
+    fn lock(&self) -> MutexGuard<'_, OnDesk> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A turn, or else a place in the line, if there is one.
+    fn ask(&self, from: &Whence) -> Option<Given<'_>> {
+        let mut on_desk = self.lock();
+        if let Some(memory) = on_desk.resting.pop() {
+            return Some(Given::Turn(Turn(Some(Held { memory, desk: self.clone() }))));
+        }
+        let (call, called) = oneshot::channel();
+        // Whoever has to go for this one hears that nobody will call them.
+        let ticket = on_desk.line.join(from, call)?.ticket;
+        Some(Given::Place(Place { desk: self, ticket }, called))
+    }
+
+    /// Calls whoever is next.
+    fn give_back(&self, memory: Memory) {
+        let mut on_desk = self.lock();
+        let Some(next) = on_desk.line.next() else {
+            on_desk.resting.push(memory);
+            return;
+        };
+        drop(on_desk);
+        // If they have just gone away, the turn is dropped here, and so comes back.
+        drop(next.send(Turn(Some(Held { memory, desk: self.clone() }))));
+    }
+}
+
+impl Turn {
+    /// Does what takes a core for a while. It has the turn until it is done, even when nobody waits for it any more: else
+    /// whoever hangs up at once could have any number done.
+    pub(super) async fn spend<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
+    ) -> Result<T> {
+        let Some(mut held) = self.0.take() else { return Err(Error::internal("the turn is over")) };
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work(&mut held.memory);
+            (held, done)
+        });
+        let (held, done) = done.await.map_err(|error| Error::internal("password check").because(error))?;
+        self.0 = Some(held);
+        Ok(done)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.desk.give_back(std::mem::take(&mut self.memory));
     }
 }
 
@@ -119,18 +176,15 @@ impl Drop for Alone<'_> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let mut line = self.turns.line();
-        line.all = line.all.saturating_sub(1);
-        match line.of.get_mut(&self.network) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(line.of.remove(&self.network)),
-        }
+        self.desk.lock().line.leave(self.ticket);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AT_ONCE, OF_ONE_NETWORK, Turns, WAITING};
+    use super::super::line::{OF_ONE_NETWORK, WAITING};
+    use super::{AT_ONCE, Turn, Turns};
+    use argon2::Block;
     use futures::FutureExt;
     use std::net::IpAddr;
 
@@ -148,14 +202,55 @@ mod tests {
             assert!((&mut other).now_or_never().is_none());
             waiting.push(other);
         }
-        assert!(turns.next(from(200)).now_or_never().unwrap().is_err(), "no more of any");
+        let mut newcomer = Box::pin(turns.next(from(200)));
+        assert!((&mut newcomer).now_or_never().is_none());
+        let mut last = waiting.remove(OF_ONE_NETWORK - 1);
+        assert!((&mut last).now_or_never().unwrap().is_err(), "the last of many goes for one of few");
+        assert!(turns.next(from(1)).now_or_never().unwrap().is_err(), "no more of any");
         drop(waiting.pop());
-        assert!(turns.next(None).now_or_never().is_none(), "who gave up leaves room");
-        drop(waiting);
-        drop(held);
+        let mut other = Box::pin(turns.next(from(2)));
+        assert!((&mut other).now_or_never().is_none(), "who gave up leaves room");
+        drop((waiting, newcomer, other, held));
         assert!(turns.next(from(1)).now_or_never().unwrap().is_ok());
-        assert!(turns.line().of.is_empty() && turns.line().all == 0);
+        let mut on_desk = turns.desk.lock();
+        assert!(on_desk.resting.len() == AT_ONCE && on_desk.line.next().is_none());
     }
+
+    #[test]
+    fn a_turn_that_nobody_takes_goes_to_the_next() {
+        let turns = Turns::new();
+        let mut held = [turns.next(None), turns.next(None)].map(|turn| turn.now_or_never().unwrap().unwrap());
+        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(turns.next(None))).collect();
+        assert!(waiting.iter_mut().all(|waits| waits.now_or_never().is_none()));
+        held[0] = Turn(None);
+        drop(waiting.remove(0));
+        assert!(waiting.remove(0).now_or_never().unwrap().is_ok(), "called, and gone before they heard it");
+        assert!(waiting.remove(0).now_or_never().unwrap().is_ok());
+        drop(held);
+        assert_eq!(turns.desk.lock().resting.len(), AT_ONCE);
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_leaves_the_turn_to_the_work() {
+        let turns = Turns::new();
+        let (done, until) = std::sync::mpsc::channel::<()>();
+        let mut first = turns.next(None).await.unwrap();
+        let second = turns.next(None).await.unwrap();
+        let working = first.spend(move |memory| {
+            memory.push(Block::default());
+            until.recv().is_ok()
+        });
+        assert!(working.now_or_never().is_none(), "dropped, as the request of who hangs up");
+        drop(first);
+        let mut third = Box::pin(turns.next(None));
+        assert!((&mut third).now_or_never().is_none(), "the work goes on");
+        done.send(()).unwrap();
+        let mut third = third.await.unwrap();
+        assert_eq!(third.spend(|memory| memory.len()).await.unwrap(), 1, "with the same memory");
+        drop((second, third));
+        assert_eq!(turns.desk.lock().resting.len(), AT_ONCE);
+    }
+
     #[test]
     fn the_same_credentials_are_checked_one_after_the_other() {
         let turns = Turns::new();

@@ -227,9 +227,11 @@ async fn behind_a_proxy(app: &TestApp) -> Client {
 }
 
 /// Asks beside others, as from this address.
-fn ask_from(address: &'static str, client: Client, path: &'static str) -> JoinHandle<Answer> {
-    let header = [("x-forwarded-for", address)];
-    tokio::spawn(async move { client.request(http::Method::GET, path, &header, "").await })
+fn ask_from(address: impl Into<String>, client: Client, path: &'static str) -> JoinHandle<Answer> {
+    let address = address.into();
+    tokio::spawn(async move {
+        client.request(http::Method::GET, path, &[("x-forwarded-for", &address)], "").await
+    })
 }
 
 #[tokio::test]
@@ -279,6 +281,37 @@ async fn a_crowd_with_the_same_password_is_no_flood() {
         }
         for one in flood {
             assert_eq!(one.await.unwrap().status, 401);
+        }
+    })
+    .await;
+}
+
+/// Turns go round the networks, and a full line makes room for who has fewer in it.
+#[tokio::test]
+async fn a_flood_from_many_addresses_keeps_nobody_else_waiting() {
+    on_each_engine(async |app| {
+        app.person("ann").await;
+        let client = behind_a_proxy(&app).await;
+        let three = ["192.0.2.9", "198.51.100.9", "203.0.113.9"].map(str::to_owned).to_vec();
+        let one_site = (0..40).map(|n| format!("2001:db8:7:{n:x}::1")).collect();
+        for (round, addresses) in [three, one_site].iter().enumerate() {
+            let guess = |n| client.with_password(&format!("name{round}-{n}"), "wrong");
+            let flood: Vec<_> = (0..500)
+                .map(|n| ask_from(addresses[n % addresses.len()].as_str(), guess(n), CURRENT))
+                .collect();
+            // The line takes 256, and others have been sent away.
+            while flood.iter().filter(|asked| asked.is_finished()).count() < 240 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let (before, _) = failures(&app).await;
+            let ann = client.with_password("ann", PASSWORD);
+            let ann = ask_from(format!("192.0.2.1{round}"), ann, "/v2/").await.unwrap();
+            assert_eq!(ann.status, 200, "{}", ann.text());
+            let turns = failures(&app).await.0 - before;
+            assert!(turns < 30, "{turns} were looked at before");
+            for asked in flood {
+                asked.abort();
+            }
         }
     })
     .await;
