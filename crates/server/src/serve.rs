@@ -3,7 +3,6 @@
 use crate::cli::{Failure, say};
 use crate::{background, handles, secrets, storage};
 use haven_core::registry::{self, Purge};
-use haven_core::settings::{Change, Configured, Values};
 use haven_core::{App, access_tokens, identity, quota, sessions};
 use haven_db::{Clock, Db, PostgresOptions, SqliteOptions};
 use haven_server::config::{Config, Database, Storage, UploadPurging};
@@ -111,7 +110,7 @@ pub(crate) async fn app(
         secret_key,
         signing_key_pem: None,
         login_delay: LOGIN_DELAY,
-        settings: settings(config)?,
+        settings: config.settings()?,
         storage_name,
     };
     Ok(App::new(options).await?)
@@ -120,18 +119,6 @@ pub(crate) async fn app(
 /// The application for a command that only concerns rows; nothing is written into the storage.
 pub(crate) async fn command(config: &Config) -> Result<App, Failure> {
     app(config, async |wanted| Ok((storage::look_at(wanted)?, ""))).await
-}
-
-/// Defaults of the configuration, and what overrules the database.
-fn settings(config: &Config) -> Result<Configured, Failure> {
-    let minutes = i64::try_from(config.defaults.token_expiration.as_secs() / 60)?;
-    let defaults = Values { token_expiration: minutes, ..Values::default() };
-    let Some(overwrite) = &config.settings_overwrite else {
-        return Ok(Configured { defaults, overwrite: None });
-    };
-    let change = Change::overwrite(overwrite.clone());
-    let change = change.map_err(|error| format!("CONFIG_OVERWRITE_JSON: {error}"))?;
-    Ok(Configured { defaults, overwrite: Some(change) })
 }
 
 /// The database that the configuration names.
