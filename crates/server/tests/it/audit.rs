@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 const API: &str = "/api/v2.0";
 const LOG: &str = "/api/v2.0/auditlog-exts";
 const WEB: &str = "/api/v2.0/projects/team/repositories/web";
+const TEAM_LOG: &str = "/api/v2.0/projects/team/auditlog-exts";
 const SETTINGS: &str = "/api/v2.0/configurations";
 
 /// The lines of a page: who did what to what, with a mark for what was refused.
@@ -121,46 +122,51 @@ async fn a_refusal_is_recorded_where_it_matters() {
     .await;
 }
 
+/// What four people are refused, in the order in which they try.
+async fn be_refused(app: &TestApp, team: i64, [admin, pam, gus, eve]: [&Client; 4]) {
+    let members = pam.get(&format!("{API}/projects/team/members")).await.json();
+    let member = |name: &str| {
+        let found = members.as_array().unwrap().iter().find(|one| one["entity_name"] == name).unwrap();
+        format!("{API}/projects/team/members/{}", found["id"])
+    };
+    let (one, by_id) = (format!("{API}/projects/team"), format!("{API}/projects/{team}"));
+    let bad = json!({ "metadata": { "public": "perhaps" } });
+    let ghost = json!({ "role_id": 2, "member_user": { "username": "ghost" } });
+    for (client, method, path, body, status) in [
+        (pam, Method::PUT, one.clone(), bad.clone(), 400),
+        (pam, Method::PUT, by_id.clone(), json!({ "metadata": 7 }), 422),
+        (gus, Method::DELETE, format!("{by_id}/metadatas/auto_scan"), json!({}), 403),
+        (pam, Method::POST, format!("{one}/members"), ghost.clone(), 404),
+        (pam, Method::PUT, member("gus"), json!({ "role_id": 9 }), 400),
+        (gus, Method::DELETE, member("pam"), json!({}), 403),
+        (eve, Method::PUT, one.clone(), bad, 403),
+        (eve, Method::POST, format!("{one}/members"), ghost, 403),
+        (eve, Method::DELETE, format!("{API}/users/1"), json!({}), 403),
+        (admin, Method::POST, format!("{API}/users"), json!({ "username": "fay" }), 400),
+        (
+            admin,
+            Method::PUT,
+            format!("{API}/users/9999"),
+            json!({ "email": "a@b.example", "realname": "A" }),
+            404,
+        ),
+    ] {
+        let headers = [("content-type", "application/json")];
+        let answer = client.request(method.clone(), &path, &headers, body.to_string()).await;
+        assert_eq!(answer.status, status, "{method} {path} {}", answer.text());
+        later(app);
+    }
+}
+
 #[tokio::test]
 async fn a_refusal_names_what_it_is_about_and_its_project() {
     on_each_engine(async |app| {
         let team = app.project("team", false).await;
         let (admin, pam) = (app.admin(), app.member("team", "pam", Role::ProjectAdmin).await);
         let (gus, eve) = (app.member("team", "gus", Role::Guest).await, app.person("eve").await);
-        let members = pam.get(&format!("{API}/projects/team/members")).await.json();
-        let member = |name: &str| {
-            let found = members.as_array().unwrap().iter().find(|one| one["entity_name"] == name).unwrap();
-            format!("{API}/projects/team/members/{}", found["id"])
-        };
         later(&app);
         let before = read(&admin, LOG).await.len();
-        let (one, by_id) = (format!("{API}/projects/team"), format!("{API}/projects/{team}"));
-        let bad = json!({ "metadata": { "public": "perhaps" } });
-        let ghost = json!({ "role_id": 2, "member_user": { "username": "ghost" } });
-        for (client, method, path, body, status) in [
-            (&pam, Method::PUT, one.clone(), bad.clone(), 400),
-            (&pam, Method::PUT, by_id.clone(), json!({ "metadata": 7 }), 422),
-            (&gus, Method::DELETE, format!("{by_id}/metadatas/auto_scan"), json!({}), 403),
-            (&pam, Method::POST, format!("{one}/members"), ghost.clone(), 404),
-            (&pam, Method::PUT, member("gus"), json!({ "role_id": 9 }), 400),
-            (&gus, Method::DELETE, member("pam"), json!({}), 403),
-            (&eve, Method::PUT, one.clone(), bad, 403),
-            (&eve, Method::POST, format!("{one}/members"), ghost, 403),
-            (&eve, Method::DELETE, format!("{API}/users/1"), json!({}), 403),
-            (&admin, Method::POST, format!("{API}/users"), json!({ "username": "fay" }), 400),
-            (
-                &admin,
-                Method::PUT,
-                format!("{API}/users/9999"),
-                json!({ "email": "a@b.example", "realname": "A" }),
-                404,
-            ),
-        ] {
-            let headers = [("content-type", "application/json")];
-            let answer = client.request(method.clone(), &path, &headers, body.to_string()).await;
-            assert_eq!(answer.status, status, "{method} {path} {}", answer.text());
-            later(&app);
-        }
+        be_refused(&app, team, [&admin, &pam, &gus, &eve]).await;
         let all = read(&admin, &format!("{LOG}?page_size=50")).await;
         let expected = [
             "admin update user 9999 (refused)",
@@ -176,8 +182,7 @@ async fn a_refusal_names_what_it_is_about_and_its_project() {
             "pam update project team (refused)",
         ];
         assert_eq!(all[..all.len() - before], expected);
-        let mut own =
-            read(&pam, &format!("{one}/auditlog-exts?page_size=50&q=operation_result%3Dfalse")).await;
+        let mut own = read(&pam, &format!("{TEAM_LOG}?page_size=50&q=operation_result%3Dfalse")).await;
         own.sort();
         let mut of_project = expected[5..].to_vec();
         of_project.sort_unstable();
