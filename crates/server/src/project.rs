@@ -82,7 +82,7 @@ async fn list(app: &App, operator: &Caller, name: Option<String>, json: bool) ->
         let visible = Visible { name: name.clone(), ..Visible::default() };
         let (found, _) = projects::list(app, operator, visible, query).await?;
         let last = found.len() < usize::try_from(PAGE)?;
-        for project in projects::details(app, operator, found, false).await? {
+        for project in projects::details(app, operator, found, projects::Telling::Listed).await? {
             tell(&project, json);
         }
         if last {

@@ -4,7 +4,6 @@ use crate::cli::{Failure, say};
 use crate::secrets::{self, Draft};
 use crate::{background, database, handles, storage};
 use haven_core::registry::{self, Purge};
-use haven_core::settings::{Change, Configured, Values};
 use haven_core::{App, access_tokens, identity, quota, sessions};
 use haven_db::{Clock, Db};
 use haven_server::config::{Config, Storage, UploadPurging};
@@ -129,7 +128,7 @@ async fn app(
         secret_key,
         signing_key_pem: None,
         login_delay: LOGIN_DELAY,
-        settings: settings(config)?,
+        settings: config.settings()?,
         storage_name,
     };
     Ok(App::new(options).await?)
@@ -139,18 +138,6 @@ async fn app(
 pub(crate) async fn command(config: &Config) -> Result<App, Failure> {
     let ground = Ground::open(config).await?;
     app(config, ground, async |wanted| Ok((storage::look_at(wanted)?, ""))).await
-}
-
-/// Defaults of the configuration, and what overrules the database.
-fn settings(config: &Config) -> Result<Configured, Failure> {
-    let minutes = i64::try_from(config.defaults.token_expiration.as_secs() / 60)?;
-    let defaults = Values { token_expiration: minutes, ..Values::default() };
-    let Some(overwrite) = &config.settings_overwrite else {
-        return Ok(Configured { defaults, overwrite: None });
-    };
-    let change = Change::overwrite(overwrite.clone());
-    let change = change.map_err(|error| format!("CONFIG_OVERWRITE_JSON: {error}"))?;
-    Ok(Configured { defaults, overwrite: Some(change) })
 }
 
 /// The administrator's password, once. One that is made up is in the folder before it is in the database: a start that ends

@@ -43,7 +43,7 @@ impl FromRequestParts<Web> for Asked {
         if matches!(caller, Caller::Anonymous) {
             caller = session::caller(&state.app, &parts.headers).await?;
         }
-        RequestContext::of(&parts.extensions).set_caller(&caller.actor());
+        RequestContext::of(&parts.extensions).set_asked(&caller);
         Ok(Self(caller))
     }
 }

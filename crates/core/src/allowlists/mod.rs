@@ -13,6 +13,14 @@ const SYSTEM: i64 = 0;
 /// More vulnerabilities than anybody has looked at one by one.
 const MAX_ITEMS: usize = 10_000;
 const MAX_NAME: usize = 255;
+/// Bytes of all names together. Everybody who may see a project can ask for its list, as often as they like.
+const MAX_NAMES: usize = 64 << 10;
+/// As many bytes of a project's list does a list of projects show, as it is stored, and no longer one.
+const MOST_OF_ONE: i64 = 8 << 10;
+/// So many may all of them have together.
+const MOST_OF_ALL: i64 = 1 << 20;
+/// An empty list, as it is stored.
+const NOTHING: i64 = 2;
 /// The last second of the year 9999, after which times cannot be written.
 const LAST_SECOND: i64 = 253_402_300_799;
 
@@ -53,6 +61,10 @@ impl NewAllowlist {
         if items.len() > MAX_ITEMS {
             return Err(Error::bad_request(format!("an allowlist has at most {MAX_ITEMS} items")));
         }
+        if items.iter().map(String::len).sum::<usize>() > MAX_NAMES {
+            let text = format!("the CVE IDs of an allowlist have at most {MAX_NAMES} bytes together");
+            return Err(Error::bad_request(text));
+        }
         let mut seen = HashSet::with_capacity(items.len());
         for item in &items {
             let is_name = !item.is_empty() && item.len() <= MAX_NAME;
@@ -78,8 +90,8 @@ impl NewAllowlist {
 /// `Unauthorized` for nobody, `Forbidden` for a token that was not made for this.
 pub async fn system(app: &App, caller: &Caller) -> Result<Allowlist> {
     require_reader_of_all(caller)?;
-    let [rows] = app.db.read([about(&[SYSTEM])]).await?;
-    Ok(by_project(&rows)?.remove(&SYSTEM).unwrap_or_default())
+    let [rows] = app.db.read([about(&[SYSTEM], Length::Any)]).await?;
+    Ok(by_project(&rows)?.remove(&SYSTEM).flatten().unwrap_or_default())
 }
 
 /// Replaces the list of the system.
@@ -93,14 +105,35 @@ pub async fn set_system(app: &App, _grant: &SystemGrant<Administer>, new: NewAll
     Ok(tx.commit().await?)
 }
 
-/// The question for the lists of several projects.
-pub(crate) fn about(projects: &[i64]) -> Read {
-    Read::about(sql::OF, projects.iter().copied(), &[])
+/// How long a list may be to be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// Only one with nothing in it.
+    Empty,
+    /// As among those of other projects.
+    Short,
+    Any,
 }
 
-/// The lists in its answer, by project.
-pub(crate) fn by_project(rows: &[Row]) -> Result<HashMap<i64, Allowlist>> {
-    let list = |row| sql::allowlist(row).map(|list| (list.project_id, list));
+/// The question for the lists of several projects.
+pub(crate) fn about(projects: &[i64], length: Length) -> Read {
+    let most = match length {
+        Length::Empty => NOTHING,
+        Length::Short => share(projects.len()),
+        Length::Any => i64::MAX,
+    };
+    Read::about(sql::OF, projects.iter().copied(), &[most.into()])
+}
+
+/// Every project of a page has the same, so that none hides the list of another.
+fn share(projects: usize) -> i64 {
+    let projects = i64::try_from(projects).unwrap_or(i64::MAX).max(1);
+    (MOST_OF_ALL / projects).clamp(NOTHING, MOST_OF_ONE)
+}
+
+/// The lists in its answer, by project; none where it is too long.
+pub(crate) fn by_project(rows: &[Row]) -> Result<HashMap<i64, Option<Allowlist>>> {
+    let list = |row: &Row| Ok((sql::project(row)?, sql::allowlist(row)?));
     rows.iter().map(list).collect()
 }
 
@@ -139,10 +172,25 @@ mod tests {
     }
 
     #[test]
+    fn a_page_of_any_length_has_its_bound() {
+        for (projects, each) in [(0, 8_192), (1, 8_192), (100, 8_192), (500, 2_097), (10_000, 104)] {
+            assert_eq!(share(projects), each, "{projects}");
+        }
+        assert_eq!(share(10_000_000), NOTHING, "what is empty is shown as such");
+    }
+
+    #[test]
     fn sizes_and_times_are_bounded() {
-        let many: Vec<String> = (0..=MAX_ITEMS).map(|n| format!("CVE-{n}")).collect();
+        let many: Vec<String> = (0..=MAX_ITEMS).map(|n| format!("C{n}")).collect();
         assert!(NewAllowlist { items: many[1..].to_vec(), expires_at: None }.check().is_ok());
         assert!(NewAllowlist { items: many, expires_at: None }.check().is_err());
+        let long = |count: usize| (0..count).map(|n| format!("{n:0>64}")).collect::<Vec<_>>();
+        assert!(NewAllowlist { items: long(1_024), expires_at: None }.check().is_ok());
+        let refused_for_length = NewAllowlist { items: long(1_025), expires_at: None }.check().unwrap_err();
+        assert_eq!(
+            refused_for_length.message,
+            "the CVE IDs of an allowlist have at most 65536 bytes together"
+        );
         assert_eq!(refused(&[], Some(0)), "");
         assert_eq!(refused(&[], Some(LAST_SECOND)), "");
         for time in [-1, LAST_SECOND + 1, i64::MIN, i64::MAX] {

@@ -60,6 +60,13 @@ impl Entry {
         self
     }
 
+    /// What was done it to, in place of its kind and name.
+    #[must_use]
+    pub(crate) fn about(self, what: &str) -> Self {
+        let (operation, _) = self.act.parts();
+        Self { description: format!("{operation} {what}"), ..self }
+    }
+
     /// It was not allowed, or did not work.
     #[must_use]
     pub fn refused(self) -> Self {

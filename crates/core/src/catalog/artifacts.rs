@@ -111,7 +111,7 @@ pub async fn artifact(
     let id = find(app, grant.project.id, repository, reference).await?;
     let row = app.db.query_opt(sql::ONE_ARTIFACT, params![id]).await?;
     let mut found = vec![sql::artifact(&row.ok_or_else(|| unknown(repository, reference))?)?];
-    fill::fill(app, &mut found, include, fill::EVERY_CHILD).await?;
+    fill::fill(app, &mut found, include, fill::WHOLE).await?;
     found.pop().ok_or_else(|| unknown(repository, reference))
 }
 

@@ -6,18 +6,21 @@ use haven_db::{Read, params};
 use haven_oci::media_type;
 use std::collections::HashMap;
 
-/// The children of an artifact that is looked at by itself.
-pub(super) const EVERY_CHILD: i64 = i64::MAX;
-/// As many of each index's children does a list show: no real index has more, and a page of made-up ones stays small.
-pub(super) const FIRST_CHILDREN: i64 = 500;
+/// As many of each artifact's things are shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Most {
+    children: i64,
+    tags: i64,
+    accessories: i64,
+}
+
+/// Of an artifact that is looked at by itself.
+pub(super) const WHOLE: Most = Most { children: i64::MAX, tags: i64::MAX, accessories: i64::MAX };
+/// In a list: no real artifact has more, and a page of made-up ones stays small.
+pub(super) const LISTED: Most = Most { children: 500, tags: 1_000, accessories: 100 };
 
 /// Adds children, and tags, labels and accessories as far as they are included.
-pub(super) async fn fill(
-    app: &App,
-    artifacts: &mut [Artifact],
-    include: Include,
-    children: i64,
-) -> Result<()> {
+pub(super) async fn fill(app: &App, artifacts: &mut [Artifact], include: Include, most: Most) -> Result<()> {
     let places: HashMap<i64, usize> =
         artifacts.iter().enumerate().map(|(place, artifact)| (artifact.id, place)).collect();
     let ids: Vec<i64> = artifacts.iter().map(|artifact| artifact.id).collect();
@@ -27,11 +30,11 @@ pub(super) async fn fill(
     let [references, tags, labels, accessories, inherited] = app
         .db
         .read([
-            Read::about(sql::REFERENCES_OF, indexes, params![children]),
-            Read::about(sql::TAGS_OF, ids(), &[]).only_if(include.tags),
+            Read::about(sql::REFERENCES_OF, indexes, params![most.children]),
+            Read::about(sql::TAGS_OF, ids(), params![most.tags]).only_if(include.tags),
             labels::of_artifacts(ids()).only_if(include.labels),
-            Read::about(sql::ACCESSORIES_OF, ids(), &[]).only_if(include.accessories),
-            Read::about(sql::INHERITED_BY, ids(), &[]).only_if(include.inherited),
+            Read::about(sql::ACCESSORIES_OF, ids(), params![most.accessories]).only_if(include.accessories),
+            Read::about(sql::INHERITED_BY, ids(), params![most.accessories]).only_if(include.inherited),
         ])
         .await?;
     for row in references {

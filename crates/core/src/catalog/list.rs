@@ -101,7 +101,7 @@ async fn everything(
 }
 
 fn bounded(mut query: Query) -> Query {
-    if query.page.size <= 0 {
+    if query.page.size <= 0 || query.page.size > MOST {
         query.page = Page { number: 1, size: MOST };
     }
     query
@@ -133,7 +133,7 @@ async fn newest(app: &App, project: i64, mut query: Query, include: Include) -> 
 
 async fn artifacts(app: &App, rows: &[haven_db::Row], include: Include) -> Result<Vec<Artifact>> {
     let mut artifacts = rows.iter().map(sql::artifact).collect::<Result<Vec<_>>>()?;
-    fill::fill(app, &mut artifacts, include, fill::FIRST_CHILDREN).await?;
+    fill::fill(app, &mut artifacts, include, fill::LISTED).await?;
     Ok(artifacts)
 }
 

@@ -247,28 +247,36 @@ pub(super) const NEWEST_OF_ARTIFACT_TYPE: &str = "(a.repository_id, a.pushed_at)
     (SELECT MAX(n.pushed_at) FROM artifact n WHERE n.repository_id = o.id AND n.listed AND n.artifact_type = ?)
     FROM repository o WHERE o.project_id = ?) AND a.artifact_type = ?";
 
-/// About the artifacts of a page, in the order of an index.
-pub(super) const TAGS_OF: &str =
-    "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at, COALESCE(p.pulled_at, 0)
-    FROM tag t LEFT JOIN tag_pull p ON p.tag_id = t.id WHERE t.artifact_id IN ({list}) ORDER BY t.artifact_id, t.pushed_at DESC, t.id DESC";
+/// About the artifacts of a page, in the order of an index: the newest tags of each.
+pub(super) const TAGS_OF: &str = "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at,
+    COALESCE(p.pulled_at, 0) FROM (SELECT n.id, n.repository_id, n.artifact_id, n.name, n.pushed_at,
+        ROW_NUMBER() OVER (PARTITION BY n.artifact_id ORDER BY n.pushed_at DESC, n.id DESC) AS place
+        FROM tag n WHERE n.artifact_id IN ({list})) t
+    LEFT JOIN tag_pull p ON p.tag_id = t.id WHERE t.place <= {next} ORDER BY t.artifact_id, t.place";
 pub(super) const REFERENCES_OF: &str =
     "SELECT f.parent_id, f.child_id, f.child_digest, f.platform, f.annotations, f.urls FROM artifact_reference f
     WHERE f.parent_id IN ({list}) AND f.position < {next} ORDER BY f.parent_id, f.position";
+/// Of each the oldest.
 pub(super) const ACCESSORIES_OF: &str = "SELECT x.id, x.artifact_id, x.subject_artifact_id, x.subject_digest,
-    r.name, a.size, a.digest, x.type, x.created_at FROM accessory x JOIN artifact a ON a.id = x.artifact_id
-    JOIN repository r ON r.id = x.repository_id WHERE x.subject_artifact_id IN ({list})
-    ORDER BY x.id";
+    r.name, a.size, a.digest, x.type, x.created_at FROM (SELECT n.id, n.artifact_id, n.repository_id,
+        n.subject_artifact_id, n.subject_digest, n.type, n.created_at,
+        ROW_NUMBER() OVER (PARTITION BY n.subject_artifact_id ORDER BY n.id) AS place
+        FROM accessory n WHERE n.subject_artifact_id IN ({list})) x
+    JOIN artifact a ON a.id = x.artifact_id JOIN repository r ON r.id = x.repository_id
+    WHERE x.place <= {next} ORDER BY x.id";
 
-/// Signatures of the indexes that artifacts without any of their own are part of.
+/// Signatures of the indexes that artifacts without any of their own are part of; of each the oldest.
 pub(super) const INHERITED_BY: &str =
-    "SELECT DISTINCT x.id, x.artifact_id, x.subject_artifact_id, x.subject_digest,
-    r.name, a.size, a.digest, x.type, x.created_at, f.child_id FROM artifact_reference f
-    JOIN accessory x ON x.subject_artifact_id = f.parent_id JOIN artifact a ON a.id = x.artifact_id
-    JOIN repository r ON r.id = x.repository_id
-    WHERE f.child_id IN ({list}) AND x.type IN ('signature.cosign', 'signature.notation')
-    AND NOT EXISTS (SELECT 1 FROM accessory o WHERE o.subject_artifact_id = f.child_id
-        AND o.type IN ('signature.cosign', 'signature.notation'))
-    ORDER BY f.child_id, x.id";
+    "SELECT DISTINCT s.id, s.artifact_id, s.subject_artifact_id, s.subject_digest,
+    r.name, a.size, a.digest, s.type, s.created_at, s.child_id FROM (SELECT x.id, x.artifact_id, x.repository_id,
+        x.subject_artifact_id, x.subject_digest, x.type, x.created_at, f.child_id,
+        DENSE_RANK() OVER (PARTITION BY f.child_id ORDER BY x.id) AS place
+        FROM artifact_reference f JOIN accessory x ON x.subject_artifact_id = f.parent_id
+        WHERE f.child_id IN ({list}) AND x.type IN ('signature.cosign', 'signature.notation')
+        AND NOT EXISTS (SELECT 1 FROM accessory o WHERE o.subject_artifact_id = f.child_id
+            AND o.type IN ('signature.cosign', 'signature.notation'))) s
+    JOIN artifact a ON a.id = s.artifact_id JOIN repository r ON r.id = s.repository_id
+    WHERE s.place <= {next} ORDER BY s.child_id, s.id";
 
 pub(super) const ACCESSORY_COLUMNS: &str =
     "SELECT x.id, x.artifact_id, x.subject_artifact_id, x.subject_digest,

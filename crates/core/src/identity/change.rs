@@ -11,7 +11,7 @@ use haven_db::{Tx, params};
 use std::net::IpAddr;
 
 /// What the audit log says of it.
-const PASSWORD_CHANGED: &str = "the password changed";
+const PASSWORD_CHANGED: &str = "change user password";
 
 /// A password to be changed.
 #[derive(Debug)]
@@ -134,8 +134,9 @@ pub async fn set_sysadmin(app: &App, grant: &SystemGrant<Administer>, id: i64, s
     let mut tx = app.db.begin().await?;
     let name = hold(&mut tx, id).await?;
     tx.execute(sql::SET_SYSADMIN, params![id, sysadmin, app.clock.now()]).await?;
-    let more = if sysadmin { "made an administrator" } else { "no longer an administrator" };
-    audit::record(app, &mut tx, Entry::new(Act::UpdateUser, &grant.actor, name).with(more)).await?;
+    let more = if sysadmin { "add" } else { "remove" };
+    let more = format!("{more} user as system administrator");
+    audit::record(app, &mut tx, Entry::new(Act::UpdateUser, &grant.actor, name).with(&more)).await?;
     Ok(tx.commit().await?)
 }
 

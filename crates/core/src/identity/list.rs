@@ -76,6 +76,15 @@ pub async fn get(app: &App, caller: &Caller, id: i64) -> Result<User> {
     row.as_ref().map(sql::user).transpose()?.ok_or_else(|| change::unknown(id))
 }
 
+/// The name of an account, for the audit log.
+///
+/// # Errors
+/// When the database fails.
+pub async fn name_of(app: &App, id: i64) -> Result<Option<String>> {
+    let row = app.db.query_opt(sql::BY_ID, params![id]).await?;
+    row.map(|row| Ok(sql::user(&row)?.username)).transpose()
+}
+
 /// The account of that name.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ pub use change::{
 pub use create::{NewUser, create, create_as};
 pub use damping::forget_failures;
 pub use delete::{delete, remove};
-pub use list::{Named, by_name, exists, get, list, search};
+pub use list::{Named, by_name, exists, get, list, name_of, search};
 pub(crate) use login::{Candidate, Entered, Holder, enter};
 pub use login::{Credentials, Passwords, authenticate};
 pub use password::{check_rule, generate};

@@ -4,7 +4,7 @@ use super::sought::Named;
 use super::{Member, enlist, sql, unknown};
 use crate::access::{
     Grant, Role,
-    permissions::{CreateMember, DeleteMember, ListMembers, ReadMember, UpdateMember},
+    permissions::{CreateMember, DeleteMember, ListMembers, ReadMember, ReadProject, UpdateMember},
 };
 use crate::audit::{self, Act, Entry};
 use crate::{App, Code, Error, Result, projects};
@@ -45,6 +45,15 @@ pub async fn get(app: &App, grant: &Grant<ReadMember>, id: i64) -> Result<Member
     possible(id)?;
     let rows = members(grant.project.id).filter("m.id = ?", id).fetch(&app.db).await?;
     sql::member(rows.first().ok_or_else(|| unknown(id))?)
+}
+
+/// The name of a member, for the audit log.
+///
+/// # Errors
+/// When the database fails.
+pub async fn name(app: &App, grant: &Grant<ReadProject>, id: i64) -> Result<Option<String>> {
+    let rows = members(grant.project.id).filter("m.id = ?", id).fetch(&app.db).await?;
+    rows.first().map(|row| Ok(sql::member(row)?.name)).transpose()
 }
 
 fn members(project: i64) -> Select {
@@ -105,14 +114,25 @@ pub async fn delete(app: &App, grant: &Grant<DeleteMember>, id: i64) -> Result<(
     Ok(tx.commit().await?)
 }
 
-/// The user's or the group's; empty for nobody's.
-async fn name_of(tx: &mut Tx, member: i64) -> Result<String> {
-    let row = tx.query_opt(sql::NAME_OF, params![member]).await?;
-    Ok(row.map(|row| row.get(0)).transpose()?.unwrap_or_default())
+/// What a member is and the user's or the group's name, which is empty for nobody's.
+async fn name_of(tx: &mut Tx, member: i64) -> Result<(&'static str, String)> {
+    let Some(row) = tx.query_opt(sql::NAME_OF, params![member]).await? else {
+        return Ok(("user", String::new()));
+    };
+    let kind: String = row.get(1)?;
+    Ok((if kind == "g" { "group" } else { "user" }, row.get(0)?))
 }
 
-async fn record<P>(app: &App, tx: &mut Tx, grant: &Grant<P>, act: Act, name: String) -> Result<()> {
-    audit::record(app, tx, Entry::new(act, &grant.actor, name).in_project(grant.project.id)).await
+async fn record<P>(
+    app: &App,
+    tx: &mut Tx,
+    grant: &Grant<P>,
+    act: Act,
+    (kind, name): (&str, String),
+) -> Result<()> {
+    let project = &grant.project;
+    let what = format!("{kind} member {name} in project {}", project.name);
+    audit::record(app, tx, Entry::new(act, &grant.actor, name).in_project(project.id).about(&what)).await
 }
 
 fn possible(id: i64) -> Result<()> {

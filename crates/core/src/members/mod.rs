@@ -6,7 +6,7 @@ mod manage;
 mod sought;
 mod sql;
 
-pub use manage::{NewMember, create, delete, get, list, update};
+pub use manage::{NewMember, create, delete, get, list, name, update};
 pub use sought::{Named, NamedGroup, NamedUser};
 
 use crate::access::{Person, Role};

@@ -62,6 +62,16 @@ impl Named {
         })
     }
 
+    /// Who is meant, in the words of the request.
+    pub fn text(&self) -> String {
+        match self.sought() {
+            Ok(Sought::UserId(id) | Sought::GroupId(id)) => id.to_string(),
+            Ok(Sought::Username(name) | Sought::GroupName(name, _)) => name.to_owned(),
+            Ok(Sought::GroupDn(dn)) => dn,
+            Err(_) => String::new(),
+        }
+    }
+
     /// The user or group that is meant.
     ///
     /// # Errors

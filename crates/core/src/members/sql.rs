@@ -59,7 +59,8 @@ pub(super) const IS_SOMEBODY: &str = "COALESCE(u.username, g.name) IS NOT NULL";
 pub(super) const IS_NAMED: &str = "COALESCE(u.username, g.name) = ?";
 pub(super) const BY_NAME: &str = "COALESCE(u.username, g.name), m.id";
 
-pub(super) const NAME_OF: &str = "SELECT COALESCE(u.username, g.name, '') FROM project_member m
+pub(super) const NAME_OF: &str =
+    "SELECT COALESCE(u.username, g.name, ''), m.entity_type FROM project_member m
     LEFT JOIN user_account u ON m.entity_type = 'u' AND u.id = m.entity_id
     LEFT JOIN user_group g ON m.entity_type = 'g' AND g.id = m.entity_id WHERE m.id = $1";
 

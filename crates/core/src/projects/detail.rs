@@ -3,7 +3,7 @@
 use super::metadata::{self, Metadata, PUBLIC};
 use super::{Project, sql};
 use crate::access::{Action, Caller, Grant, Resource, Role, Standing, permissions::ReadProject};
-use crate::allowlists::{self, Allowlist};
+use crate::allowlists::{self, Allowlist, Length};
 use crate::quota::{self, Usage};
 use crate::{App, Error, Result, members, settings};
 use haven_db::{FromCell, Read, Row, params};
@@ -26,7 +26,20 @@ pub struct More {
     pub owner_name: String,
     /// As on the wire, `public` included.
     pub metadata: Metadata,
-    pub allowlist: Allowlist,
+    /// None where it is too long to be shown among others.
+    pub allowlist: Option<Allowlist>,
+}
+
+/// How much is told of each project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// No [`More`].
+    Brief,
+    /// As a search does, of which anybody may ask for a thousand: no allowlist with anything in it.
+    Found,
+    /// As a list does: allowlists as far as they are short.
+    Listed,
+    Whole,
 }
 
 /// What `GET /projects/{x}/summary` tells.
@@ -43,7 +56,18 @@ pub struct Summary {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn details(app: &App, caller: &Caller, projects: Vec<Project>, brief: bool) -> Result<Vec<Detail>> {
+pub async fn details(
+    app: &App,
+    caller: &Caller,
+    projects: Vec<Project>,
+    telling: Telling,
+) -> Result<Vec<Detail>> {
+    let (brief, length) = match telling {
+        Telling::Brief => (true, Length::Empty),
+        Telling::Found => (false, Length::Empty),
+        Telling::Listed => (false, Length::Short),
+        Telling::Whole => (false, Length::Any),
+    };
     let ids: Vec<i64> = projects.iter().map(|project| project.id).collect();
     let owners = projects.iter().map(|project| project.owner_id);
     let [repositories, roles, metadata, names, allowlists] = app
@@ -55,7 +79,7 @@ pub async fn details(app: &App, caller: &Caller, projects: Vec<Project>, brief: 
                 .map_or_else(|| Ok(Read::nothing()), |person| members::roles_in(app, person, &ids))?,
             Read::about(sql::METADATA_OF, ids.iter().copied(), &[]).only_if(!brief),
             Read::about(sql::NAMES_OF, owners, &[]).only_if(!brief),
-            allowlists::about(&ids).only_if(!brief),
+            allowlists::about(&ids, length).only_if(!brief),
         ])
         .await?;
     let repositories = pairs::<i64>(&repositories)?;
@@ -90,7 +114,7 @@ fn longer(
         let more = More {
             owner_name: names.get(&project.owner_id).cloned().unwrap_or_default(),
             metadata,
-            allowlist: allowlists.remove(&project.id).unwrap_or_default(),
+            allowlist: allowlists.remove(&project.id).unwrap_or_else(|| Some(Allowlist::default())),
         };
         (project.id, more)
     };
@@ -107,7 +131,7 @@ fn pairs<T: FromCell>(rows: &[Row]) -> Result<HashMap<i64, T>> {
 /// # Errors
 /// When the database fails.
 pub async fn get(app: &App, caller: &Caller, grant: &Grant<ReadProject>) -> Result<Detail> {
-    let mut found = details(app, caller, vec![grant.project.clone()], false).await?;
+    let mut found = details(app, caller, vec![grant.project.clone()], Telling::Whole).await?;
     found.pop().ok_or_else(|| Error::internal("a project without details"))
 }
 

@@ -11,7 +11,7 @@ mod update;
 
 pub use create::{NewProject, create};
 pub use delete::{NOT_EMPTY, deletable, delete};
-pub use detail::{Detail, Summary, details, get, summary};
+pub use detail::{Detail, Summary, Telling, details, get, summary};
 pub use list::{Visible, exists, list};
 pub use metadata::{Metadata, add_metadata, list_metadata, metadata, remove_metadata, set_metadata};
 pub use update::{ProjectChange, update};

@@ -5,7 +5,7 @@
 mod sql;
 
 use crate::access::{Caller, permissions::ListRepositories};
-use crate::projects::{self, Detail, Rows, only_seen};
+use crate::projects::{self, Detail, Rows, Telling, only_seen};
 use crate::{App, Result, catalog};
 use haven_db::list::{Page, Select};
 use haven_db::{Read, Value};
@@ -49,7 +49,7 @@ pub async fn search(app: &App, caller: &Caller, text: &str) -> Result<Found> {
     let may_be_few = few.is_some();
     let [projects, few] = app.db.read([projects, few.unwrap_or_default()]).await?;
     let few = if may_be_few { catalog::parts_found(&few, MOST)? } else { None };
-    let projects = projects::details(app, caller, projects::found(&projects)?, false).await?;
+    let projects = projects::details(app, caller, projects::found(&projects)?, Telling::Found).await?;
     let repositories = repositories(app, caller, like, few).await?;
     Ok(Found { projects, repositories })
 }

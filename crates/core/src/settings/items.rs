@@ -3,8 +3,6 @@
 use super::shape::{Item, Shape, Stored};
 use serde_json::Value;
 
-/// The ways of logging in that an installation can choose.
-const AUTH_MODES: &[&str] = &["db_auth", "ldap_auth", "uaa_auth", "http_auth", "oidc_auth"];
 /// The most bytes that a limit on storage can say: 1024 TiB.
 pub(super) const MOST_BYTES: i64 = 1 << 50;
 /// The most that a duration can say, in its own unit.
@@ -78,7 +76,7 @@ impl std::fmt::Debug for Hidden {
 
 settings! {
     /// How people log in.
-    auth_mode: String = "db_auth", Shape::Choice(AUTH_MODES), true;
+    auth_mode: String = "db_auth", Shape::Mode, true;
     /// The portal goes to the log-in of the mode at once.
     primary_auth_mode: bool = false, Shape::Flag, true;
 

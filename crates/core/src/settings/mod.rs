@@ -31,6 +31,16 @@ pub struct Configured {
     pub overwrite: Option<Change>,
 }
 
+impl Configured {
+    /// # Errors
+    /// `BadRequest` when the configuration overwrites a setting with a value out of its range, or with some that do not agree.
+    pub fn check(&self) -> Result<()> {
+        let mut values = self.defaults.clone();
+        overlay(&mut values, self)?;
+        if self.overwrite.is_some() { change::agree(&values) } else { Ok(()) }
+    }
+}
+
 /// What this process read lately.
 pub(crate) struct Settings {
     configured: Configured,
@@ -43,11 +53,7 @@ impl Settings {
     /// # Errors
     /// `BadRequest` when the configuration overwrites a setting with a value out of its range.
     pub(crate) fn new(configured: Configured) -> Result<Self> {
-        let mut values = configured.defaults.clone();
-        overlay(&mut values, &configured)?;
-        if configured.overwrite.is_some() {
-            change::agree(&values)?;
-        }
+        configured.check()?;
         let recent = Cache::builder().max_capacity(1).time_to_live(Duration::from_secs(3)).build();
         Ok(Self { configured, recent, changes: Mutex::default() })
     }

@@ -7,6 +7,11 @@ use serde_json::Value;
 /// No setting is longer: a chain of certificates fits.
 const LONGEST: usize = 64 << 10;
 
+/// The ways of logging in that Harbor has.
+const AUTH_MODES: [&str; 5] = ["db_auth", "ldap_auth", "uaa_auth", "http_auth", "oidc_auth"];
+/// The one that is built: another would be accepted and let nobody in by it.
+const BUILT: &str = AUTH_MODES[0];
+
 /// One setting.
 #[derive(Debug)]
 pub struct Item {
@@ -30,6 +35,8 @@ pub enum Shape {
     Days,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// A way of logging in that is built.
+    Mode,
     /// Any text.
     Text,
     /// A text that is not blank; spaces around it do not count.
@@ -77,6 +84,10 @@ impl Item {
             Shape::Days => return self.number(&text, |n| n == -1 || (1..=MOST_TIME).contains(&n)),
             Shape::Choice(words) if words.contains(&text.as_str()) => Some(text),
             Shape::Choice(words) => return Err(self.refuse(&format!("it is one of {}", words.join(", ")))),
+            Shape::Mode if AUTH_MODES.contains(&text.as_str()) && text != BUILT => {
+                return Err(self.refuse(&format!("this version has no {text}, only {BUILT}")));
+            }
+            Shape::Mode => Some(text).filter(|text| text == BUILT),
             Shape::Filled => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
             Shape::Prefix => Some(text.trim().to_owned()).filter(|text| is_prefix(text)),
             Shape::Endpoint => Some(text.trim().to_owned()).filter(|text| is_endpoint(text)),
@@ -107,6 +118,7 @@ impl Shape {
     fn wanted(self) -> &'static str {
         match self {
             Self::Flag => "it is either true or false",
+            Self::Mode => "it is db_auth",
             Self::Filled => "it must not be empty",
             Self::Prefix => "it has up to 128 bytes, is not blank and has no colon",
             Self::Endpoint => "it is host:port, or udp://host:port",

@@ -24,6 +24,7 @@ mod work;
 
 use std::path::PathBuf;
 
+use haven_core::settings::{Change, Configured, Values};
 use haven_web::conn::{Cidr, Redirects};
 
 pub use self::{
@@ -131,6 +132,21 @@ impl Config {
     }
 }
 
+impl Config {
+    /// What the configuration says of the settings that administrators change.
+    ///
+    /// # Errors
+    /// When it overrules one that there is not, or with what it cannot be.
+    pub fn settings(&self) -> haven_core::Result<Configured> {
+        let minutes = i64::try_from(self.defaults.token_expiration.as_secs() / 60).unwrap_or(i64::MAX);
+        let defaults = Values { token_expiration: minutes, ..Values::default() };
+        let overwrite = self.settings_overwrite.clone().map(Change::overwrite).transpose()?;
+        let configured = Configured { defaults, overwrite };
+        configured.check()?;
+        Ok(configured)
+    }
+}
+
 /// The variables of this process, for [`Sources::env`].
 pub fn process_env() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
@@ -171,6 +187,9 @@ fn check(
         data_dir,
         database,
     };
+    if let Err(error) = config.settings() {
+        settings.problems.at(&Place::Env(env::OVERWRITE.to_owned()), error.message);
+    }
     settings.problems.or(config)
 }
 

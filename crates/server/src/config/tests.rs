@@ -431,8 +431,8 @@ fn databases_are_told_apart() {
 
 #[test]
 fn overwriting_settings_are_an_object() {
-    let config = from_env(&[("CONFIG_OVERWRITE_JSON", r#"{"auth_mode":"oidc_auth"}"#)]).unwrap();
-    assert_eq!(config.settings_overwrite.unwrap()["auth_mode"], "oidc_auth");
+    let config = from_env(&[("CONFIG_OVERWRITE_JSON", r#"{"auth_mode":"db_auth"}"#)]).unwrap();
+    assert_eq!(config.settings_overwrite.unwrap()["auth_mode"], "db_auth");
     assert!(from_env(&[("CONFIG_OVERWRITE_JSON", "[]")]).unwrap_err().contains("must be a JSON object"));
     assert!(from_env(&[("CONFIG_OVERWRITE_JSON", "{")]).unwrap_err().contains("not JSON"));
 }

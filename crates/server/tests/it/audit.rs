@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 const API: &str = "/api/v2.0";
 const LOG: &str = "/api/v2.0/auditlog-exts";
 const WEB: &str = "/api/v2.0/projects/team/repositories/web";
+const TEAM_LOG: &str = "/api/v2.0/projects/team/auditlog-exts";
 const SETTINGS: &str = "/api/v2.0/configurations";
 
 /// The lines of a page: who did what to what, with a mark for what was refused.
@@ -112,11 +113,133 @@ async fn a_refusal_is_recorded_where_it_matters() {
         assert_eq!(app.anonymous().put(SETTINGS, &change).await.status, 401);
         assert_eq!(admin.delete(&format!("{API}/projects/nothing")).await.status, 404);
         let expected = [
-            format!("admin update configuration {SETTINGS} (refused)"),
-            "admin update configuration configuration (refused)".to_owned(),
-            "ann update configuration configuration (refused)".to_owned(),
+            "admin update configuration configuration (refused)",
+            "admin update configuration configuration (refused)",
+            "ann update configuration configuration (refused)",
         ];
         assert_eq!(read(&admin, LOG).await, expected, "nobody's attempts are not");
+    })
+    .await;
+}
+
+/// What four people are refused, in the order in which they try.
+async fn be_refused(app: &TestApp, team: i64, [admin, pam, gus, eve]: [&Client; 4]) {
+    let members = pam.get(&format!("{API}/projects/team/members")).await.json();
+    let member = |name: &str| {
+        let found = members.as_array().unwrap().iter().find(|one| one["entity_name"] == name).unwrap();
+        format!("{API}/projects/team/members/{}", found["id"])
+    };
+    let (one, by_id) = (format!("{API}/projects/team"), format!("{API}/projects/{team}"));
+    let bad = json!({ "metadata": { "public": "perhaps" } });
+    let ghost = json!({ "role_id": 2, "member_user": { "username": "ghost" } });
+    for (client, method, path, body, status) in [
+        (pam, Method::PUT, one.clone(), bad.clone(), 400),
+        (pam, Method::PUT, by_id.clone(), json!({ "metadata": 7 }), 422),
+        (gus, Method::DELETE, format!("{by_id}/metadatas/auto_scan"), json!({}), 403),
+        (pam, Method::POST, format!("{one}/members"), ghost.clone(), 404),
+        (pam, Method::PUT, member("gus"), json!({ "role_id": 9 }), 400),
+        (gus, Method::DELETE, member("pam"), json!({}), 403),
+        (eve, Method::PUT, one.clone(), bad, 403),
+        (eve, Method::POST, format!("{one}/members"), ghost, 403),
+        (eve, Method::DELETE, format!("{API}/users/1"), json!({}), 403),
+        (admin, Method::POST, format!("{API}/users"), json!({ "username": "fay" }), 400),
+        (
+            admin,
+            Method::PUT,
+            format!("{API}/users/9999"),
+            json!({ "email": "a@b.example", "realname": "A" }),
+            404,
+        ),
+    ] {
+        let headers = [("content-type", "application/json")];
+        let answer = client.request(method.clone(), &path, &headers, body.to_string()).await;
+        assert_eq!(answer.status, status, "{method} {path} {}", answer.text());
+        later(app);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_names_what_it_is_about_and_its_project() {
+    on_each_engine(async |app| {
+        let team = app.project("team", false).await;
+        let (admin, pam) = (app.admin(), app.member("team", "pam", Role::ProjectAdmin).await);
+        let (gus, eve) = (app.member("team", "gus", Role::Guest).await, app.person("eve").await);
+        later(&app);
+        let before = read(&admin, LOG).await.len();
+        be_refused(&app, team, [&admin, &pam, &gus, &eve]).await;
+        let all = read(&admin, &format!("{LOG}?page_size=50")).await;
+        let expected = [
+            "admin update user 9999 (refused)",
+            "admin create user fay (refused)",
+            "eve delete user admin (refused)",
+            "eve create member ghost (refused)",
+            "eve update project team (refused)",
+            "gus delete member pam (refused)",
+            "pam update member gus (refused)",
+            "pam create member ghost (refused)",
+            "gus update project team (refused)",
+            "pam update project team (refused)",
+            "pam update project team (refused)",
+        ];
+        assert_eq!(all[..all.len() - before], expected);
+        let mut own = read(&pam, &format!("{TEAM_LOG}?page_size=50&q=operation_result%3Dfalse")).await;
+        own.sort();
+        let mut of_project = expected[5..].to_vec();
+        of_project.sort_unstable();
+        assert_eq!(own, of_project, "what strangers tried is for administrators");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn descriptions_say_what_harbors_say() {
+    on_each_engine(async |app| {
+        app.project("team", false).await;
+        let (admin, ann) = (app.admin(), app.person("ann").await);
+        let user = ann.get(&format!("{API}/users/current")).await.json()["user_id"].clone();
+        let newest = async || {
+            later(&app);
+            let page = admin.get(&format!("{LOG}?page_size=1")).await.json();
+            page[0]["operation_description"].as_str().unwrap().to_owned()
+        };
+        let password = json!({ "new_password": "Harbor54321" });
+        assert_eq!(admin.put(&format!("{API}/users/{user}/password"), &password).await.status, 200);
+        assert_eq!(newest().await, "update user: ann, change user password");
+        for (flag, words) in [(true, "add"), (false, "remove")] {
+            let rank = json!({ "sysadmin_flag": flag });
+            assert_eq!(admin.put(&format!("{API}/users/{user}/sysadmin"), &rank).await.status, 200);
+            assert_eq!(newest().await, format!("update user: ann, {words} user as system administrator"));
+        }
+        let members = format!("{API}/projects/team/members");
+        let new = json!({ "role_id": 2, "member_user": { "username": "ann" } });
+        let made = admin.post(&members, &new).await;
+        assert_eq!(made.status, 201);
+        assert_eq!(newest().await, "create user member ann in project team");
+        let one = made.header("location").to_owned();
+        assert_eq!(admin.put(&one, &json!({ "role_id": 3 })).await.status, 200);
+        assert_eq!(newest().await, "update user member ann in project team");
+        assert_eq!(admin.delete(&one).await.status, 200);
+        assert_eq!(newest().await, "delete user member ann in project team");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_log_of_a_project_named_by_digits_is_found_by_its_name() {
+    on_each_engine(async |app| {
+        let id = app.project("1", false).await;
+        let admin = app.admin();
+        for log in ["1/auditlog-exts".to_owned(), format!("{id}/auditlog-exts")] {
+            assert_eq!(
+                read(&admin, &format!("{API}/projects/{log}")).await,
+                ["admin create project 1"],
+                "{log}"
+            );
+        }
+        let ann = app.member("1", "ann", Role::ProjectAdmin).await;
+        for log in ["logs", "auditlog-exts"] {
+            assert_eq!(ann.get(&format!("{API}/projects/1/{log}")).await.status, 200);
+        }
     })
     .await;
 }

@@ -200,3 +200,27 @@ async fn what_cannot_be_written_can_be_looked_at() {
     let (status, said) = looks_at(folder.path(), &["--repair"]).await.unwrap();
     assert_eq!((status, said.contains("cannot create")), (Some(2), true), "{said}");
 }
+
+#[test]
+fn the_check_of_the_configuration_refuses_what_would_not_start() {
+    for (overwrite, words) in [
+        (r#"{"registry_url":"x"}"#, "this version has no setting registry_url"),
+        (r#"{"token_expiration":0}"#, "item name token_expiration: 0 is out of range"),
+        (r#"{"auth_mode":"oidc_auth"}"#, "item name auth_mode: this version has no oidc_auth, only db_auth"),
+        (r#"{"skip_audit_log_database":true}"#, "audit log forward endpoint should be configured"),
+        (r#"{"token_expiration":5,"auth_mode":"db_auth"}"#, ""),
+    ] {
+        for arguments in [&["config", "check"][..], &["serve"][..]] {
+            if words.is_empty() && arguments == ["serve"] {
+                continue;
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let mut command = Command::new(env!("CARGO_BIN_EXE_haven"));
+            command.args(arguments).arg("--data-dir").arg(folder.path()).env_clear();
+            let output = command.env("CONFIG_OVERWRITE_JSON", overwrite).output().unwrap();
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.success(), words.is_empty(), "{overwrite} {arguments:?}: {told}");
+            assert!(told.contains(words), "{overwrite} {arguments:?}: {told}");
+        }
+    }
+}

@@ -5,6 +5,7 @@ mod access_tokens;
 mod additions;
 mod allowlists;
 mod artifacts;
+mod bounds;
 mod copies;
 mod groups;
 mod icons;

@@ -150,16 +150,40 @@ async fn the_way_of_logging_in_is_fixed_once_people_have_come() {
     on_each_engine(async |app| {
         let admin = app.admin();
         assert_eq!(values(&admin).await["auth_mode"], json!({ "value": "db_auth", "editable": true }));
-        assert_eq!(change(&admin, json!({ "auth_mode": "oidc_auth", "oidc_name": "corp" })).await.0, 200);
-        let info = app.anonymous().get("/api/v2.0/systeminfo").await.json();
+        let by_another = async || {
+            let set = "INSERT INTO setting (name, value) VALUES ('auth_mode', 'oidc_auth')
+                ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+            app.db().execute(set, &[]).await.unwrap();
+        };
+        assert_eq!(change(&admin, json!({ "oidc_name": "corp" })).await.0, 200);
+        by_another().await;
+        let info = app.replica().await.get("/api/v2.0/systeminfo").await.json();
         assert_eq!((&info["auth_mode"], &info["oidc_provider_name"]), (&json!("oidc_auth"), &json!("corp")));
         assert_eq!(change(&admin, json!({ "auth_mode": "db_auth" })).await.0, 200);
         app.person("ann").await;
         assert_eq!(values(&admin).await["auth_mode"]["editable"], json!(false));
-        let (status, message) = change(&admin, json!({ "auth_mode": "ldap_auth" })).await;
+        by_another().await;
+        let (status, message) = change(&admin, json!({ "auth_mode": "db_auth" })).await;
         assert_eq!(status, 400);
         assert!(message.contains("cannot be modified as new users have been inserted"), "{message}");
+        app.db().execute("UPDATE setting SET value = 'db_auth' WHERE name = 'auth_mode'", &[]).await.unwrap();
         assert_eq!(change(&admin, json!({ "auth_mode": "db_auth" })).await.0, 200, "the same is no change");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_way_of_logging_in_that_is_not_built_is_refused() {
+    on_each_engine(async |app| {
+        let admin = app.admin();
+        for mode in ["ldap_auth", "uaa_auth", "http_auth", "oidc_auth"] {
+            let (status, message) = change(&admin, json!({ "auth_mode": mode, "read_only": true })).await;
+            let words = format!("item name auth_mode: this version has no {mode}, only db_auth");
+            assert!(status == 400 && message.ends_with(&words), "{status} {message}");
+        }
+        assert_eq!(change(&admin, json!({ "auth_mode": "db_auth" })).await.0, 200);
+        let info = app.admin().get("/api/v2.0/systeminfo").await.json();
+        assert_eq!((&info["auth_mode"], &info["read_only"]), (&json!("db_auth"), &json!(false)));
     })
     .await;
 }

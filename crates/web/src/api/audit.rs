@@ -6,8 +6,9 @@ use crate::kit::{ApiResult, Json, Paged, Params, ProjectNameOrId, Routes};
 use crate::state::Web;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use haven_core::access::{permissions::ListAuditLog, require_system};
-use haven_core::audit::{self, EVENT_TYPES, Line};
+use haven_core::access::{Caller, permissions::ListAuditLog, require_system};
+use haven_core::audit::{self, EVENT_TYPES, Line, Scope};
+use haven_core::projects;
 use serde_json::{Value, json};
 
 pub(super) fn routes() -> Routes<Web> {
@@ -45,7 +46,7 @@ async fn list_of_project(
 ) -> ApiResult<Response> {
     let query = params.list();
     params.finish()?;
-    let scope = audit::of_project(&super::require_project(&web, &caller, &project).await?);
+    let scope = scope(&web, &caller, &project).await?;
     Ok(page(&audit::lines(&web.app, &scope, query).await?, false))
 }
 
@@ -57,8 +58,19 @@ async fn list_earlier_of_project(
 ) -> ApiResult<Response> {
     let query = params.list();
     params.finish()?;
-    let scope = audit::of_project(&super::require_project(&web, &caller, &project).await?);
+    let scope = scope(&web, &caller, &project).await?;
     Ok(page(&audit::earlier_lines(&web.app, &scope, query).await?, true))
+}
+
+/// Here the document speaks of names only: digits are an id where no project is named so.
+async fn scope(web: &Web, caller: &Caller, project: &ProjectNameOrId) -> ApiResult<Scope> {
+    let name = project.to_string();
+    let grant = if projects::exists(&web.app, &name).await? {
+        super::require(web, caller, &name).await?
+    } else {
+        super::require_project(web, caller, project).await?
+    };
+    Ok(audit::of_project(&grant))
 }
 
 /// What may be recorded, in the order in which portals show it.

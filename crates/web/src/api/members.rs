@@ -2,7 +2,7 @@
 
 use super::{require_project, shapes};
 use crate::caller::Asked;
-use crate::kit::{ApiResult, Json, Paged, Params, Path, ProjectNameOrId, Routes};
+use crate::kit::{ApiResult, Json, Paged, Params, Path, ProjectNameOrId, RequestContext, Routes};
 use crate::state::Web;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -81,12 +81,15 @@ async fn list(
 
 async fn create(
     State(web): State<Web>,
+    context: RequestContext,
     Asked(caller): Asked,
     project: ProjectNameOrId,
     body: Option<Json<Body>>,
 ) -> ApiResult<Response> {
+    let new = said(body).read();
+    context.set_subject(new.who.text());
     let grant = require_project(&web, &caller, &project).await?;
-    let id = members::create(&web.app, &grant, &said(body).read()).await?;
+    let id = members::create(&web.app, &grant, &new).await?;
     let location = format!("/api/v2.0/projects/{project}/members/{id}");
     Ok((StatusCode::CREATED, [(header::LOCATION, location)]).into_response())
 }

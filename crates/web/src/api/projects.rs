@@ -9,7 +9,7 @@ use crate::state::Web;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use haven_core::access::{permissions, require_reader_of_all};
-use haven_core::projects::{self, Metadata, NewProject, ProjectChange, Visible};
+use haven_core::projects::{self, Metadata, NewProject, ProjectChange, Telling, Visible};
 use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -46,11 +46,11 @@ fn given(metadata: Option<BTreeMap<String, Option<String>>>) -> Metadata {
 async fn list(State(web): State<Web>, Asked(caller): Asked, mut params: Params) -> ApiResult<Response> {
     let query = params.list();
     let public = params.text("public").map(|_| params.boolean("public", false));
-    let brief = !params.boolean("with_detail", true);
+    let telling = if params.boolean("with_detail", true) { Telling::Listed } else { Telling::Brief };
     let visible = Visible { name: params.text("name"), owner: params.text("owner"), public };
     params.finish()?;
     let (found, total) = projects::list(&web.app, &caller, visible, query).await?;
-    let details = projects::details(&web.app, &caller, found, brief).await?;
+    let details = projects::details(&web.app, &caller, found, telling).await?;
     let items: Vec<Value> = details.iter().map(shapes::project).collect();
     Ok(Paged::new(items, total).into_response())
 }

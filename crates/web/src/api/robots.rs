@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 pub(super) fn routes() -> Routes<Web> {
     const ONE: &str = "/robots/{robot_id}";
     Routes::new("/api/v2.0")
-        .get("listRobots", "/robots", list)
-        .post("createRobot", "/robots", create)
-        .get("getRobot", ONE, get)
-        .put("updateRobot", ONE, put)
-        .patch("refreshRobotSecret", ONE, patch)
-        .delete("deleteRobot", ONE, delete)
+        .get("ListRobot", "/robots", list)
+        .post("CreateRobot", "/robots", create)
+        .get("GetRobotByID", ONE, get)
+        .put("UpdateRobot", ONE, put)
+        .patch("RefreshSec", ONE, patch)
+        .delete("DeleteRobot", ONE, delete)
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,7 @@
 //! `GET` and `PUT /configurations`.
 
 use crate::caller::Asked;
-use crate::kit::{ApiResult, Json, RequestContext, Routes};
+use crate::kit::{ApiResult, Json, Routes};
 use crate::state::Web;
 use axum::extract::State;
 use haven_core::access::{permissions::ReadConfiguration, require_system};
@@ -30,11 +30,9 @@ async fn get(State(web): State<Web>, Asked(caller): Asked) -> ApiResult<Json<Val
 
 async fn put(
     State(web): State<Web>,
-    context: RequestContext,
     Asked(caller): Asked,
     Json(change): Json<Change>,
 ) -> ApiResult<StatusCode> {
-    context.set_subject(None, "configuration");
     let grant = require_system(&caller)?;
     settings::set(&web.app, &grant, change).await?;
     Ok(StatusCode::OK)

@@ -5,7 +5,7 @@ use crate::caller::Asked;
 use crate::conn::Origin;
 use crate::csrf::FromPortal;
 use crate::kit::params::Problems;
-use crate::kit::{ApiResult, Json, Paged, Params, Path, Routes};
+use crate::kit::{ApiResult, Json, Paged, Params, Path, RequestContext, Routes};
 use crate::session::{self, Carried};
 use crate::state::Web;
 use axum::extract::State;
@@ -102,11 +102,13 @@ async fn search(State(web): State<Web>, Asked(caller): Asked, mut params: Params
 
 async fn create(
     State(web): State<Web>,
+    context: RequestContext,
     Asked(caller): Asked,
     FromPortal(from_portal): FromPortal,
     Json(body): Json<NewBody>,
 ) -> ApiResult<Response> {
     let (username, profile) = (body.username.unwrap_or_default(), Profile::from(body.profile));
+    context.set_subject(username.as_str());
     let mut problems = Problems::default();
     for (name, text) in [("email", &profile.email), ("username", &username)] {
         if text.chars().count() > 255 {

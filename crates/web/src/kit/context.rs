@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRequestParts;
+use haven_core::access::Caller;
 use http::Extensions;
 use http::request::Parts;
 use tracing::Span;
@@ -21,22 +22,16 @@ struct Inner {
     span: Span,
     operation: OnceLock<&'static str>,
     caller: OnceLock<String>,
-    subject: OnceLock<Subject>,
-}
-
-/// What a request is about, as far as the audit log is concerned.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subject {
-    /// None where it concerns no project.
-    pub project_id: Option<i64>,
-    pub name: String,
+    asked: OnceLock<Caller>,
+    subject: OnceLock<String>,
 }
 
 impl RequestContext {
     /// The context of a request that arrives now.
     pub fn new(id: String, span: Span) -> Self {
-        let (caller, subject) = (OnceLock::new(), OnceLock::new());
-        Self(Arc::new(Inner { id, span, operation: OnceLock::new(), caller, subject }))
+        let (operation, caller) = (OnceLock::new(), OnceLock::new());
+        let (asked, subject) = (OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Inner { id, span, operation, caller, asked, subject }))
     }
 
     /// The context of the request whose extensions these are. Without the outer layer it belongs to nobody.
@@ -78,14 +73,26 @@ impl RequestContext {
         self.0.caller.get().map_or("", String::as_str)
     }
 
-    /// Says what the request is about, for the line of the audit log in case that it is refused. The first word stays.
-    pub fn set_subject(&self, project_id: Option<i64>, name: impl Into<String>) {
-        let _ = self.0.subject.set(Subject { project_id, name: name.into() });
+    /// Says who asks an operation of the REST API, and names them for the log.
+    pub fn set_asked(&self, caller: &Caller) {
+        self.set_caller(&caller.actor());
+        let _ = self.0.asked.set(caller.clone());
     }
 
-    /// What the request is about, if its handler has said so.
-    pub fn subject(&self) -> Option<&Subject> {
-        self.0.subject.get()
+    /// Who asks, once that is known.
+    pub fn asked(&self) -> Option<&Caller> {
+        self.0.asked.get()
+    }
+
+    /// Says whom a request is about that names them in its body, for the line of the audit log in case that it is refused. The
+    /// first word stays.
+    pub fn set_subject(&self, name: impl Into<String>) {
+        let _ = self.0.subject.set(name.into());
+    }
+
+    /// Whom the request is about, if its handler has said so.
+    pub fn subject(&self) -> Option<&str> {
+        self.0.subject.get().map(String::as_str)
     }
 }
 

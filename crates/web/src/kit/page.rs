@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 
 use super::json::Json;
-use super::params::Params;
+use super::params::{MAX_PAGE_SIZE, Params};
 use super::query;
 
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
@@ -43,13 +43,17 @@ impl<T> Paged<T> {
 
 /// Left in a response's extensions for [`add_link`].
 #[derive(Clone, Copy)]
-struct Total(i64);
+struct Counts {
+    total: i64,
+    shown: i64,
+}
 
 impl<T: Serialize> IntoResponse for Paged<T> {
     fn into_response(self) -> Response {
+        let shown = i64::try_from(self.items.len()).unwrap_or(i64::MAX);
         let mut response = Json(self.items).into_response();
         response.headers_mut().insert(TOTAL_COUNT, HeaderValue::from(self.total));
-        response.extensions_mut().insert(Total(self.total));
+        response.extensions_mut().insert(Counts { total: self.total, shown });
         response
     }
 }
@@ -59,9 +63,9 @@ pub async fn add_link(request: Request, next: Next) -> Response {
     let original = request.extensions().get::<OriginalUri>().map(|uri| uri.0.clone());
     let uri = original.unwrap_or_else(|| request.uri().clone());
     let mut response = next.run(request).await;
-    let total = response.extensions().get::<Total>().copied();
+    let counts = response.extensions().get::<Counts>().copied();
     let link =
-        total.and_then(|Total(total)| link(&uri, total)).and_then(|link| HeaderValue::from_str(&link).ok());
+        counts.and_then(|counts| link(&uri, counts)).and_then(|link| HeaderValue::from_str(&link).ok());
     if let Some(link) = link {
         response.headers_mut().insert(header::LINK, link);
     }
@@ -69,11 +73,14 @@ pub async fn add_link(request: Request, next: Next) -> Response {
 }
 
 /// The `Link` header of a page, if it has a neighbour: relative, previous first, parameters in sorted order.
-fn link(uri: &Uri, total: i64) -> Option<String> {
+fn link(uri: &Uri, Counts { total, shown }: Counts) -> Option<String> {
     let raw = uri.query().unwrap_or_default();
     let page = Params::parse(raw).ok()?.page();
-    if page.size <= 0 {
-        return None;
+    if page.size > MAX_PAGE_SIZE {
+        // Of what was to be all of them, the rest is on pages of the usual kind.
+        let is_whole = shown > 0 && shown < total && shown % MAX_PAGE_SIZE == 0;
+        let next = || target(uri, shown / MAX_PAGE_SIZE + 1, MAX_PAGE_SIZE);
+        return is_whole.then(next).flatten().map(|next| format!("<{next}>; rel=\"next\""));
     }
     let mut links = Vec::with_capacity(2);
     if page.number > 1 && (page.number - 1).saturating_mul(page.size) < total {
@@ -137,8 +144,18 @@ mod tests {
             ),
         ];
         for (uri, total, want) in table {
-            assert_eq!(link(&uri.parse().unwrap(), total).as_deref(), want, "{uri} of {total}");
+            let counts = Counts { total, shown: total };
+            assert_eq!(link(&uri.parse().unwrap(), counts).as_deref(), want, "{uri} of {total}");
         }
+    }
+
+    #[test]
+    fn what_was_cut_goes_on_where_it_ended() {
+        let uri = "/p?page=3&page_size=0&q=a".parse().unwrap();
+        let cut = |shown, total| link(&uri, Counts { total, shown });
+        let next = |page: u8| Some(format!("</p?page={page}&page_size=100&q=a>; rel=\"next\""));
+        assert_eq!((cut(500, 501), cut(10_000, 70_000)), (next(6), next(101)));
+        assert_eq!((cut(500, 500), cut(0, 7), cut(150, 151)), (None, None, None));
     }
 
     #[test]

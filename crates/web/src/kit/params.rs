@@ -15,6 +15,9 @@ use super::query;
 /// The most rows one page may hold.
 pub const MAX_PAGE_SIZE: i64 = 100;
 const DEFAULT_PAGE_SIZE: i64 = 10;
+/// The rows of a page that asks for all of them: more than any installation has of most things, and what one request may
+/// cost.
+pub const MOST_ROWS: i64 = 10_000;
 
 /// What is wrong with a request's parameters, one line for each problem.
 #[derive(Debug, Default)]
@@ -131,7 +134,7 @@ impl Params {
         parsed.unwrap_or(default)
     }
 
-    /// `page`, `page_size` (at most [`MAX_PAGE_SIZE`]), `q` and `sort`.
+    /// `page`, `page_size` (at most [`MAX_PAGE_SIZE`], or zero for [`MOST_ROWS`]), `q` and `sort`.
     pub fn list(&mut self) -> Query {
         self.list_up_to(Some(MAX_PAGE_SIZE))
     }
@@ -159,7 +162,10 @@ impl Params {
         if let Some(max) = max.filter(|max| size > *max) {
             self.problems.add(format!("page_size in query should be less than or equal to {max}"));
         }
-        Page { number, size: size.max(0) }
+        match size {
+            ..=0 => Page { number: 1, size: MOST_ROWS },
+            _ => Page { number, size: size.min(MOST_ROWS) },
+        }
     }
 
     /// Where further problems go: those of a header, say, or of a rule over two parameters.

@@ -8,6 +8,7 @@ use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, RawPathParams};
 use haven_core::Error;
+use http::HeaderMap;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde::de::{DeserializeOwned, Error as _};
@@ -18,7 +19,7 @@ use super::params::{Problems, parse_bool};
 use super::query::check_escapes;
 
 const IS_RESOURCE_NAME: &str = "X-Is-Resource-Name";
-/// The latter where the document speaks of names only; an id is understood there as well.
+/// The latter where the document speaks of names only.
 const PROJECT: [&str; 2] = ["project_name_or_id", "project_name"];
 
 /// The parameters of the path: one value, a tuple in the order of the template, or a struct by name.
@@ -139,12 +140,13 @@ impl<S: Send + Sync> FromRequestParts<S> for ProjectNameOrId {
         let params = raw_params(parts, state).await?;
         let segment = params.iter().find(|(name, _)| PROJECT.contains(&name.as_str()));
         let (_, segment) = segment.ok_or_else(|| Error::internal("the route has no {project_name_or_id}"))?;
-        Ok(Self::read(segment, is_resource_name(parts)?))
+        Ok(Self::read(segment, is_resource_name(&parts.headers)?))
     }
 }
 
-fn is_resource_name(parts: &Parts) -> ApiResult<bool> {
-    let sent = parts.headers.get(IS_RESOURCE_NAME).map(|value| String::from_utf8_lossy(value.as_bytes()));
+/// Whether a request says that the project in its path is named.
+pub fn is_resource_name(headers: &HeaderMap) -> ApiResult<bool> {
+    let sent = headers.get(IS_RESOURCE_NAME).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let Some(sent) = sent.filter(|sent| !sent.is_empty()) else { return Ok(false) };
     parse_bool(&sent).ok_or_else(|| {
         let mut problems = Problems::default();

@@ -66,7 +66,7 @@ pub(super) fn built_in(kind: &str) -> &'static str {
 /// # Errors
 /// `NotFound` when no artifact has such an icon.
 pub async fn icon(app: &App, name: &str) -> Result<Icon> {
-    let unknown = || Error::not_found(format!("icon {name} not found"));
+    let unknown = || Error::not_found(format!("the icon {name} not found"));
     if let Some((_, picture)) = PICTURES.iter().find(|(known, _)| *known == name) {
         return Ok(Icon { content_type: "image/png", content: Bytes::from_static(picture) });
     }

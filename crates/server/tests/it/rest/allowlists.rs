@@ -22,7 +22,9 @@ async fn list(client: &Client) -> Value {
 /// Every kind of list that is refused, with the words.
 fn refused() -> Vec<(Value, &'static str)> {
     let many: Value = (0..10_001).map(|n| json!({ "cve_id": format!("CVE-{n}") })).collect();
+    let long: Value = (0..1_025).map(|n| json!({ "cve_id": format!("{n:0>64}") })).collect();
     vec![
+        (json!({ "items": long }), "the CVE IDs of an allowlist have at most 65536 bytes together"),
         (json!({ "items": items(&["CVE-1", "CVE-2", "CVE-1"]) }), "duplicate CVE ID: \"CVE-1\""),
         (json!({ "items": items(&["CVE-1", ""]) }), "invalid CVE ID: \"\""),
         (json!({ "items": items(&["CVE-1 "]) }), "invalid CVE ID: \"CVE-1 \""),

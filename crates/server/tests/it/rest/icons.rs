@@ -36,6 +36,8 @@ async fn an_icon_is_there_for_everybody() {
         for name in [unknown.as_str(), "sha256:1", "x", "..%2Fchart.png"] {
             let refused = app.anonymous().get(&format!("{API}/icons/{name}")).await;
             assert_eq!((refused.status, refused.code().as_str()), (404, "NOT_FOUND"), "{name}");
+            let name = name.replace("%2F", "/");
+            assert_eq!(refused.message(), format!("the icon {name} not found"));
         }
     })
     .await;

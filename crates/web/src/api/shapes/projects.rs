@@ -23,15 +23,17 @@ pub(in crate::api) fn project(detail: &Detail) -> Value {
         .unless_empty("current_user_role_id", strongest)
         .list("current_user_role_ids", roles)
         .with("repo_count", detail.repositories);
-    match &detail.more {
-        Some(more) => shape
-            .unless_empty("owner_name", more.owner_name.as_str())
-            .with("metadata", json!(more.metadata))
-            .with(
-                "cve_allowlist",
-                allowlist(&Allowlist { project_id: project.id, ..more.allowlist.clone() }),
-            ),
-        None => shape.with("cve_allowlist", allowlist(&Allowlist::default())),
+    let Some(more) = &detail.more else {
+        return shape.with("cve_allowlist", allowlist(&Allowlist::default())).done();
+    };
+    let shape =
+        shape.unless_empty("owner_name", more.owner_name.as_str()).with("metadata", json!(more.metadata));
+    // Left out, and not empty: a client that sends back what it read must not empty it.
+    match &more.allowlist {
+        Some(list) => {
+            shape.with("cve_allowlist", allowlist(&Allowlist { project_id: project.id, ..list.clone() }))
+        }
+        None => shape,
     }
     .done()
 }

@@ -54,8 +54,9 @@ fn pages_have_defaults_and_limits() {
     let table = [
         ("", 1, 10, "fine"),
         ("page=3&page_size=100", 3, 100, "fine"),
-        ("page=0&page_size=0", 1, 0, "fine"),
-        ("page=-4&page_size=-1", 1, 0, "fine"),
+        ("page=0&page_size=0", 1, 10_000, "fine"),
+        ("page=-4&page_size=-1", 1, 10_000, "fine"),
+        ("page=7&page_size=0", 1, 10_000, "fine"),
         ("page=&page_size=", 1, 10, "fine"),
     ];
     for (raw, number, size, want) in table {
