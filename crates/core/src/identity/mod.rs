@@ -103,6 +103,6 @@ pub(crate) async fn set_first_password(app: &App, password: &str) -> Result<bool
 pub(crate) async fn is_first_password(app: &App, password: &str) -> Result<bool> {
     let Some(row) = app.db.query_opt(sql::FOR_PASSWORD, params![ADMIN]).await? else { return Ok(false) };
     let stored: String = row.get(1)?;
-    let turn = app.passwords.turns().next(None).await?;
-    password::verify(&turn, password, &stored).await
+    let mut turn = app.passwords.turns().next(None).await?;
+    password::verify(&mut turn, password, &stored).await
 }
