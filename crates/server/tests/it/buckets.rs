@@ -193,8 +193,8 @@ async fn rights_are_those_of_a_container_or_of_a_machine() {
     push_and_pull(&haven).await;
 }
 
-/// A way to the server that speaks TLS, with a certificate of its own; returns where that is, and the certificate.
-async fn behind_tls(server: String) -> (String, String) {
+/// A certificate for `localhost` that nobody has vouched for, in PEM, and what speaks TLS with it.
+pub(crate) fn self_signed() -> (TlsAcceptor, String) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -203,7 +203,12 @@ async fn behind_tls(server: String) -> (String, String) {
         .with_no_client_auth()
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    (TlsAcceptor::from(Arc::new(config)), made.cert.pem())
+}
+
+/// A way to the server that speaks TLS, with a certificate of its own; returns where that is, and the certificate.
+async fn behind_tls(server: String) -> (String, String) {
+    let (acceptor, certificate) = self_signed();
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://localhost:{}", socket.local_addr().unwrap().port());
     tokio::spawn(async move {
@@ -215,7 +220,7 @@ async fn behind_tls(server: String) -> (String, String) {
             });
         }
     });
-    (url, made.cert.pem())
+    (url, certificate)
 }
 
 #[tokio::test]
@@ -229,8 +234,7 @@ async fn a_bucket_behind_tls_is_trusted_by_the_bundle_that_is_given() {
     let rights = [("AWS_ACCESS_KEY_ID", key.as_str()), ("AWS_SECRET_ACCESS_KEY", secret.as_str())];
     const BUNDLE: &str = "HAVEN_STORAGE_SERVICE__CA_BUNDLE";
     scene.serves(&[&rights[..], &[(BUNDLE, &bundle)]].concat()).await;
-    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap().cert.pem();
-    let other = scene.file("other.pem", &other);
+    let other = scene.file("other.pem", &self_signed().1);
     let words = ["its certificate is not trusted", "storage_service.ca_bundle", "invalid peer certificate"];
     scene.refuses(&[&rights[..], &[(BUNDLE, &other)]].concat(), &words).await;
     scene.refuses(&rights, &words).await;

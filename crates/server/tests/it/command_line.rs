@@ -156,7 +156,8 @@ async fn looks_at(folder: &Path, arguments: &[&'static str]) -> Option<(Option<i
     let mount = r#"mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@""#;
     let mounted = |program: &[&str]| {
         let mut command = Command::new("unshare");
-        command.args(["-r", "-m", "sh", "-c", mount]).arg(folder).args(program).env("NO_COLOR", "1");
+        command.args(["-r", "-m", "sh", "-c", mount]).arg(folder).args(program);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("NO_COLOR", "1");
         command.output()
     };
     if !mounted(&["true"]).is_ok_and(|output| output.status.success()) {

@@ -31,7 +31,11 @@ async fn at_a_door(app: &TestApp) -> (Client, impl Fn(usize) -> Client) {
 }
 
 async fn failed(app: &TestApp) -> i64 {
-    let row = app.db().query_one("SELECT COALESCE(SUM(failures), 0) FROM login_failure", &[]).await.unwrap();
+    let row = app
+        .db()
+        .query_one("SELECT COALESCE(CAST(SUM(failures) AS BIGINT), 0) FROM login_failure", &[])
+        .await
+        .unwrap();
     row.get(0).unwrap()
 }
 

@@ -1,6 +1,7 @@
 //! Starts that meet something else than they hoped for: passwords that nobody has kept yet, a database that is not there.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+use crate::buckets::self_signed;
 use crate::processes::{Haven, free_address, limited_program};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -120,13 +121,19 @@ fn postgres_at(addr: SocketAddr) -> Options {
     Options::Postgres(PostgresOptions::new(format!("postgres://haven:secret@{addr}/haven")))
 }
 
-/// Takes a connection as PostgreSQL does, and refuses it with this.
-async fn refuse(socket: &TcpListener, code: &str, message: &str) {
+/// Takes a connection as PostgreSQL does, and says whether it speaks TLS.
+async fn accept(socket: &TcpListener, speaks_tls: &[u8; 1]) -> TcpStream {
     let (mut stream, _) = timeout(SOON, socket.accept()).await.unwrap().unwrap();
     let mut request = [0; 8];
     stream.read_exact(&mut request).await.unwrap();
     assert_eq!(request, [0, 0, 0, 8, 4, 210, 22, 47], "it asks for TLS first");
-    stream.write_all(b"N").await.unwrap();
+    stream.write_all(speaks_tls).await.unwrap();
+    stream
+}
+
+/// Takes a connection and refuses it with this.
+async fn refuse(socket: &TcpListener, code: &str, message: &str) {
+    let mut stream = accept(socket, b"N").await;
     let length = stream.read_u32().await.unwrap();
     stream.read_exact(&mut vec![0; length as usize - 4]).await.unwrap();
     let fields = format!("SFATAL\0VFATAL\0C{code}\0M{message}\0\0");
@@ -155,6 +162,23 @@ async fn a_database_that_is_not_there_yet_is_waited_for_and_one_that_refuses_is_
         assert!(said.contains("cannot connect to the database") && said.contains(message), "{said}");
         assert!(!said.contains("is waited for"), "once is enough for a short while: {said}");
     }
+}
+
+#[tokio::test]
+async fn a_database_whose_certificate_is_not_trusted_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root.pem");
+    std::fs::write(&root, self_signed().1).unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let server = format!("postgres://haven:secret@127.0.0.1:{port}/haven");
+    let url = format!("{server}?sslmode=verify-full&sslrootcert={}", root.display());
+    let haven = Haven::begin(folder.path(), &Options::Postgres(PostgresOptions::new(url)), &[]).await;
+    let stream = accept(&socket, b"S").await;
+    assert!(self_signed().0.accept(stream).await.is_err(), "it trusts another one");
+    let (status, said) = haven.ended().await;
+    assert_eq!((status, said.contains("invalid peer certificate")), (Some(1), true), "{said}");
+    assert!(!said.contains("is waited for"), "{said}");
 }
 
 #[tokio::test]
