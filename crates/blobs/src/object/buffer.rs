@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
+use memmap2::MmapMut;
 use object_store::PutPayload;
 
 const BLOCK: usize = 1 << 20;
@@ -15,7 +16,23 @@ const FIRST: usize = 16 << 10;
 pub(super) struct Buffer {
     blocks: VecDeque<Bytes>,
     open: BytesMut,
+    /// Once a block was full, those that follow are pages of their own.
+    paged: Option<Paged>,
+    is_large: bool,
     size: usize,
+}
+
+/// A block of pages of its own, which the system has back when nobody needs it any more. The heap would keep the holes that
+/// blocks of many uploads at once leave in it.
+struct Paged {
+    pages: MmapMut,
+    size: usize,
+}
+
+impl AsRef<[u8]> for Paged {
+    fn as_ref(&self) -> &[u8] {
+        self.pages.get(..self.size).unwrap_or_default()
+    }
 }
 
 impl Buffer {
@@ -34,6 +51,21 @@ impl Buffer {
 
     /// Copies from the front of `chunk`, at most up to `room`; a block that became full is returned, too.
     pub(super) fn fill(&mut self, chunk: &mut Bytes, room: usize) -> Option<Bytes> {
+        if self.is_large && self.open.is_empty() && self.paged.is_none() {
+            // Where there are none, the heap will do.
+            let pages = MmapMut::map_anon(BLOCK).ok();
+            self.paged = pages.map(|pages| Paged { pages, size: 0 });
+        }
+        if let Some(paged) = &mut self.paged {
+            let whole = BLOCK.min(paged.size + room);
+            let taken = chunk.split_to(chunk.len().min(whole - paged.size));
+            let end = paged.size + taken.len();
+            if let Some(place) = paged.pages.get_mut(paged.size..end) {
+                place.copy_from_slice(&taken);
+            }
+            (paged.size, self.size) = (end, self.size + taken.len());
+            return (end == whole).then(|| self.close()).flatten();
+        }
         let whole = BLOCK.min(self.open.len() + room);
         let taken = chunk.split_to(chunk.len().min(whole - self.open.len()));
         if self.open.capacity() < self.open.len() + taken.len() {
@@ -49,10 +81,12 @@ impl Buffer {
 
     /// Ends the open block and returns it, if it has anything.
     pub(super) fn close(&mut self) -> Option<Bytes> {
-        if self.open.is_empty() {
-            return None;
-        }
-        let block = std::mem::take(&mut self.open).freeze();
+        let block = match self.paged.take().filter(|paged| paged.size > 0) {
+            Some(paged) => Bytes::from_owner(paged),
+            None if self.open.is_empty() => return None,
+            None => std::mem::take(&mut self.open).freeze(),
+        };
+        self.is_large |= block.len() == BLOCK;
         self.blocks.push_back(block.clone());
         Some(block)
     }
@@ -83,6 +117,26 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn large_blocks_hold_what_went_in() {
+        let all: Vec<u8> =
+            (0..5 * BLOCK + 77).map(|at| (at / 3).to_le_bytes()[0] ^ (at >> 9).to_le_bytes()[0]).collect();
+        let (mut buffer, mut blocks) = (Buffer::default(), Vec::new());
+        for (number, chunk) in all.chunks(70_001).enumerate() {
+            let mut chunk = Bytes::copy_from_slice(chunk);
+            while !chunk.is_empty() {
+                blocks
+                    .extend(buffer.fill(&mut chunk, if number % 7 == 0 { 50_000 } else { usize::MAX >> 1 }));
+            }
+        }
+        blocks.extend(buffer.close());
+        assert!(buffer.close().is_none());
+        assert!(blocks.concat() == all && buffer.size() == all.len());
+        let head: Vec<Bytes> = buffer.take(2 * BLOCK + 5).into_iter().collect();
+        let tail: Vec<Bytes> = buffer.take(all.len()).into_iter().collect();
+        assert!([head.concat(), tail.concat()].concat() == all);
+    }
 
     proptest! {
         #[test]

@@ -69,6 +69,8 @@ pub struct ObjectStorage {
     patience: Patience,
     /// For uploads that keep more than a little in memory.
     seats: Arc<Semaphore>,
+    /// What parts on their way may take, in MiB, beside one for each upload that waits for it.
+    spare: Arc<Semaphore>,
     /// Whether parts belong to one multipart. Where they belong to a key, those of two uploads could mix.
     parts_are_private: bool,
 }
@@ -90,6 +92,7 @@ impl ObjectStorage {
             copies: options.copies,
             patience: options.patience,
             seats: Arc::new(Semaphore::new(options.large_uploads.unwrap_or(LARGE_UPLOADS))),
+            spare: Arc::new(Semaphore::new(parts::SPARE)),
             parts_are_private: options.service != Service::Azure,
         })
     }

@@ -6,6 +6,7 @@ use haven_oci::Digest;
 use object_store::PutPayload;
 use object_store::multipart::PartId;
 use object_store::path::Path;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::JoinSet;
 
 use super::ObjectStorage;
@@ -17,6 +18,9 @@ use crate::hash::Hasher;
 
 /// Bytes of parts that one upload has on their way.
 const IN_FLIGHT: u64 = 24 << 20;
+/// MiB of parts that all uploads together have on their way while more of them is collected. One upload alone has three
+/// parts on their way; many at once wait for one before they collect the next.
+pub(super) const SPARE: usize = 48;
 /// No service takes more.
 const MOST_PARTS: usize = 10_000;
 
@@ -136,8 +140,35 @@ impl Sender {
         self.sent.push(Sent { size, hasher, id: None });
         let multiparts = Arc::clone(&self.storage.bucket.multiparts);
         let (key, id) = (self.key.clone(), self.multipart.id.clone());
-        self.flight.spawn(async move { (index, multiparts.put_part(&key, &id, index, payload).await) });
+        let (room, kept) = oneshot::channel::<OwnedSemaphorePermit>();
+        self.flight.spawn(async move {
+            let sent = multiparts.put_part(&key, &id, index, payload).await;
+            drop(kept);
+            (index, sent)
+        });
+        self.make_room(size, room).await;
         Ok(())
+    }
+
+    /// Waits until there is room to collect what comes after a part of this size: until it has some of what all uploads
+    /// share, which it keeps as long as it is on its way, or nothing of this upload is on its way any more. So every upload
+    /// gets on, whatever others do.
+    async fn make_room(&mut self, size: u64, room: oneshot::Sender<OwnedSemaphorePermit>) {
+        let wanted = usize::try_from(size.div_ceil(1 << 20)).unwrap_or(SPARE).min(SPARE);
+        let shared = Arc::clone(&self.storage.spare);
+        let share = shared.acquire_many_owned(u32::try_from(wanted).unwrap_or(u32::MAX));
+        tokio::pin!(share);
+        while !self.flight.is_empty() {
+            tokio::select! {
+                biased;
+                share = &mut share => {
+                    // Nobody takes it if the part has arrived meanwhile.
+                    let _ = share.map(|share| room.send(share));
+                    return;
+                }
+                () = self.land() => {}
+            }
+        }
     }
 
     /// Waits until nothing is on its way any more.

@@ -35,6 +35,7 @@ pub(crate) fn in_memory() -> ObjectStorage {
         copies: Copies::default(),
         patience: Patience::default(),
         seats: Arc::new(tokio::sync::Semaphore::new(LARGE_UPLOADS)),
+        spare: Arc::new(tokio::sync::Semaphore::new(parts::SPARE)),
         parts_are_private: true,
     }
 }
@@ -433,4 +434,17 @@ fn parts_grow_so_that_ten_thousand_hold_a_large_blob() {
     let most: u64 = (0..10_000).map(|index| parts::part_size(None, index)).sum();
     assert_eq!(most >> 30, 234);
     assert_eq!(parts::part_size(Some(7 << 20), 9_999), 7 << 20);
+}
+
+#[tokio::test]
+async fn an_upload_that_gets_no_share_of_the_memory_sends_one_part_after_the_other() {
+    let Some((store, watch)) = watched() else { return };
+    let none = Arc::new(tokio::sync::Semaphore::new(0));
+    let store = ObjectStorage { spare: none, ..store };
+    let bytes = content(15, 60 * MEBIBYTE);
+    let mut upload = begin(&store, "a").await;
+    store.append(&mut upload, body(&bytes, 100_000), None).await.unwrap();
+    assert_eq!(watch.most_parts.load(Ordering::SeqCst), 1);
+    store.commit(upload, &Digest::sha256(&bytes)).await.unwrap();
+    assert!(whole(&store, &Digest::sha256(&bytes), bytes.len()).await == bytes);
 }
