@@ -2,7 +2,7 @@
 
 use super::{Artifact, Include, sql};
 use crate::{App, Result, labels};
-use haven_db::{Read, params};
+use haven_db::{Read, Row, params};
 use haven_oci::media_type;
 use std::collections::HashMap;
 
@@ -19,6 +19,9 @@ pub(super) const WHOLE: Most = Most { children: i64::MAX, tags: i64::MAX, access
 /// In a list: no real artifact has more, and a page of made-up ones stays small.
 pub(super) const LISTED: Most = Most { children: 500, tags: 1_000, accessories: 100 };
 
+/// Tags of a page that are shown without asking how they are spread over its artifacts, which takes twice as long.
+const FEW_TAGS: i64 = 1_000;
+
 /// Adds children, and tags, labels and accessories as far as they are included.
 pub(super) async fn fill(app: &App, artifacts: &mut [Artifact], include: Include, most: Most) -> Result<()> {
     let places: HashMap<i64, usize> =
@@ -31,7 +34,7 @@ pub(super) async fn fill(app: &App, artifacts: &mut [Artifact], include: Include
         .db
         .read([
             Read::about(sql::REFERENCES_OF, indexes, params![most.children]),
-            Read::about(sql::TAGS_OF, ids(), params![most.tags]).only_if(include.tags),
+            Read::about(sql::TAGS_OF, ids(), params![FEW_TAGS]).only_if(include.tags),
             labels::of_artifacts(ids()).only_if(include.labels),
             Read::about(sql::ACCESSORIES_OF, ids(), params![most.accessories]).only_if(include.accessories),
             Read::about(sql::INHERITED_BY, ids(), params![most.accessories]).only_if(include.inherited),
@@ -43,6 +46,8 @@ pub(super) async fn fill(app: &App, artifacts: &mut [Artifact], include: Include
             artifacts[*place].references.push(reference);
         }
     }
+    let are_few = i64::try_from(tags.len()).is_ok_and(|count| count < FEW_TAGS);
+    let tags = if are_few { tags } else { newest_tags(app, ids(), most.tags).await? };
     for row in tags {
         let tag = sql::tag(&row)?;
         if let Some(place) = places.get(&tag.artifact_id) {
@@ -67,4 +72,9 @@ pub(super) async fn fill(app: &App, artifacts: &mut [Artifact], include: Include
         }
     }
     Ok(())
+}
+
+async fn newest_tags(app: &App, ids: impl Iterator<Item = i64>, most: i64) -> Result<Vec<Row>> {
+    let [tags] = app.db.read([Read::about(sql::NEWEST_TAGS_OF, ids, params![most])]).await?;
+    Ok(tags)
 }

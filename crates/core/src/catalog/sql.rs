@@ -248,7 +248,12 @@ pub(super) const NEWEST_OF_ARTIFACT_TYPE: &str = "(a.repository_id, a.pushed_at)
     FROM repository o WHERE o.project_id = ?) AND a.artifact_type = ?";
 
 /// About the artifacts of a page, in the order of an index: the newest tags of each.
-pub(super) const TAGS_OF: &str = "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at,
+pub(super) const TAGS_OF: &str =
+    "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at, COALESCE(p.pulled_at, 0)
+    FROM tag t LEFT JOIN tag_pull p ON p.tag_id = t.id
+    WHERE t.artifact_id IN ({list}) ORDER BY t.artifact_id, t.pushed_at DESC, t.id DESC LIMIT {next}";
+/// The same where they are very many: of each artifact the newest.
+pub(super) const NEWEST_TAGS_OF: &str = "SELECT t.id, t.repository_id, t.artifact_id, t.name, t.pushed_at,
     COALESCE(p.pulled_at, 0) FROM (SELECT n.id, n.repository_id, n.artifact_id, n.name, n.pushed_at,
         ROW_NUMBER() OVER (PARTITION BY n.artifact_id ORDER BY n.pushed_at DESC, n.id DESC) AS place
         FROM tag n WHERE n.artifact_id IN ({list})) t
