@@ -34,6 +34,10 @@ const RECORDED: [(&str, Act); 13] = [
 
 /// Records a refusal, with the name of what the request is about and the project that it concerns.
 pub(crate) async fn layer(State(web): State<Web>, request: Request, next: Next) -> Response {
+    // All of them change something, and most requests do not.
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
     let context = RequestContext::of(request.extensions());
     let place = Place::of(&request);
     let response = next.run(request).await;

@@ -43,7 +43,12 @@ impl FromRequestParts<Web> for Asked {
         if matches!(caller, Caller::Anonymous) {
             caller = session::caller(&state.app, &parts.headers).await?;
         }
-        RequestContext::of(&parts.extensions).set_asked(&caller);
+        let context = RequestContext::of(&parts.extensions);
+        if parts.method.is_safe() {
+            context.set_caller(&caller.actor());
+        } else {
+            context.set_asked(&caller);
+        }
         Ok(Self(caller))
     }
 }

@@ -73,7 +73,7 @@ impl RequestContext {
         self.0.caller.get().map_or("", String::as_str)
     }
 
-    /// Says who asks an operation of the REST API, and names them for the log.
+    /// Says who asks an operation of the REST API that changes something, and names them for the log.
     pub fn set_asked(&self, caller: &Caller) {
         self.set_caller(&caller.actor());
         let _ = self.0.asked.set(caller.clone());
