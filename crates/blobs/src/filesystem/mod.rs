@@ -16,11 +16,13 @@ use std::fs;
 use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use haven_oci::{Algorithm, Digest};
+use tokio::sync::Semaphore;
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::error::{Error, Kind, Result};
@@ -32,17 +34,23 @@ use layout::Layout;
 #[derive(Clone, Debug)]
 pub struct Filesystem {
     layout: Layout,
+    /// See [`write::LARGE_BATCHES`].
+    large: Arc<Semaphore>,
 }
 
 impl Filesystem {
     /// Opens the store in `root`, which is made if it is not there. One that cannot be written to is refused.
     pub fn open(root: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self { layout: Layout::open(root.as_ref())? })
+        Ok(Self::with(Layout::open(root.as_ref())?))
     }
 
     /// The store in `root` as it is, for those who look at it: nothing is made, and it need not be writable.
     pub fn look_at(root: impl AsRef<Path>) -> Self {
-        Self { layout: Layout::at(root.as_ref()) }
+        Self::with(Layout::at(root.as_ref()))
+    }
+
+    fn with(layout: Layout) -> Self {
+        Self { layout, large: Arc::new(Semaphore::new(write::LARGE_BATCHES)) }
     }
 
     async fn with_layout<T: Send + 'static>(
@@ -87,7 +95,7 @@ impl BlobStore for Filesystem {
     }
 
     async fn append(&self, upload: &mut Upload, body: ByteStream, limit: Option<u64>) -> Result<u64> {
-        write::append(&self.layout, upload, body, limit).await
+        write::append(&self.layout, &self.large, upload, body, limit).await
     }
 
     async fn commit(&self, upload: Upload, digest: &Digest) -> Result<u64> {

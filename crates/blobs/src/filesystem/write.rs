@@ -2,7 +2,7 @@
 //!
 //! While one batch comes from the network, those before are written and hashed on two blocking threads. Threads are
 //! held only while they work, so that a thousand slow clients cost no thread, and those that pause no memory for what they
-//! sent. Every [`FLUSH_EVERY`] bytes a sync starts beside all this, so that little is left for the last one to do.
+//! sent; large batches share a bounded memory. Every [`FLUSH_EVERY`] bytes a sync starts beside all this, so that little is left for the last one to do.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, stream};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::hashing::Hashing;
 use super::layout::Layout;
@@ -29,16 +29,21 @@ use crate::upload::Upload;
 const BATCH_BYTES: u64 = 1 << 20;
 /// Tiny chunks may each hold a larger buffer in place, so their number is bounded too.
 const BATCH_CHUNKS: usize = 128;
-/// When a client pauses, this much is not kept for it in memory but written.
-const PAUSED_BYTES: u64 = 64 << 10;
+/// What every batch may hold.
+const SMALL_BYTES: u64 = 64 << 10;
+/// How many batches of all uploads may hold more at a time, those being written included. Where all are taken batches
+/// stay small, which costs a crowd nothing: its many uploads keep the threads busy.
+pub(super) const LARGE_BATCHES: usize = 64;
+/// What a large batch waits for. When a client pauses, what it sent is not kept in memory but written.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Batches at work at once: one, and the next one, so that the hash has something to go on with.
+/// Large batches at work at once: one, and the next one, so that the hash has something to go on with.
 const STEPS: usize = 2;
 const FLUSH_EVERY: u64 = 64 << 20;
 
 /// See [`crate::BlobStore::append`].
 pub(super) async fn append(
     layout: &Layout,
+    large: &Arc<Semaphore>,
     upload: &mut Upload,
     mut body: ByteStream,
     limit: Option<u64>,
@@ -51,7 +56,7 @@ pub(super) async fn append(
     };
     let body = stream::iter(first).chain(body).boxed();
     let file = Arc::new(session::open(layout, upload).await?.file);
-    let mut intake = Intake::new(Arc::clone(&file), upload);
+    let mut intake = Intake::new(Arc::clone(&file), Arc::clone(large), upload);
     let outcome = intake.run(body, limit).await;
     intake.drain().await;
     // Of a body that found no room nothing is kept, so that the room it had taken is there for others.
@@ -72,6 +77,7 @@ pub(super) async fn append(
 /// One body on its way into a file.
 struct Intake {
     file: Arc<File>,
+    large: Arc<Semaphore>,
     id: String,
     /// What has been both written and hashed; never more than is in the file.
     size: u64,
@@ -87,12 +93,15 @@ struct Step {
     write: JoinHandle<io::Result<()>>,
     hash: oneshot::Receiver<Hasher>,
     size: u64,
+    /// Kept until nobody holds the bytes any more.
+    _large: Option<OwnedSemaphorePermit>,
 }
 
 impl Intake {
-    fn new(file: Arc<File>, upload: &Upload) -> Self {
+    fn new(file: Arc<File>, large: Arc<Semaphore>, upload: &Upload) -> Self {
         Self {
             file,
+            large,
             id: upload.id.clone(),
             size: upload.size,
             hasher: upload.hasher.clone(),
@@ -107,15 +116,16 @@ impl Intake {
     async fn run(&mut self, mut body: ByteStream, limit: Option<u64>) -> Result<()> {
         let mut room = limit.map(|limit| (limit.saturating_sub(self.size), limit));
         loop {
-            let batch = Batch::collect(&mut body).await;
+            let batch = Batch::collect(&mut body, &self.large).await;
             if let Some((left, limit)) = &mut room {
                 *left = left.checked_sub(batch.size).ok_or_else(|| Error::too_large(*limit))?;
             }
             let end = batch.end;
-            while self.steps.len() >= STEPS {
+            let most = if batch.large.is_some() { STEPS } else { 1 };
+            while self.steps.len() >= most {
                 self.settle_one().await?;
             }
-            self.start(batch.chunks, batch.size);
+            self.start(batch.chunks, batch.size, batch.large);
             match end {
                 None => {}
                 Some(End::Complete) => return self.settle().await,
@@ -128,7 +138,7 @@ impl Intake {
     }
 
     /// Sets both threads to work on one batch.
-    fn start(&mut self, chunks: Vec<Bytes>, size: u64) {
+    fn start(&mut self, chunks: Vec<Bytes>, size: u64, large: Option<OwnedSemaphorePermit>) {
         if chunks.is_empty() {
             return;
         }
@@ -142,7 +152,7 @@ impl Intake {
             }
             Ok(())
         });
-        self.steps.push_back(Step { write, hash, size });
+        self.steps.push_back(Step { write, hash, size, _large: large });
     }
 
     /// Waits for the batches at work.
@@ -210,6 +220,7 @@ impl Intake {
 struct Batch {
     chunks: Vec<Bytes>,
     size: u64,
+    large: Option<OwnedSemaphorePermit>,
     end: Option<End>,
 }
 
@@ -219,31 +230,78 @@ enum End {
 }
 
 impl Batch {
-    async fn collect(body: &mut ByteStream) -> Self {
-        let mut batch = Self { chunks: Vec::new(), size: 0, end: None };
-        while batch.size < BATCH_BYTES && batch.chunks.len() < BATCH_CHUNKS && batch.end.is_none() {
-            let next = match body.next().now_or_never() {
-                Some(next) => next,
-                None if batch.size < PAUSED_BYTES => body.next().await,
-                None => match timeout(PAUSE, body.next()).await {
-                    Ok(next) => next,
-                    Err(_) => break,
-                },
-            };
-            match next {
-                Some(Ok(chunk)) if chunk.is_empty() => {}
-                Some(Ok(chunk)) => {
-                    batch.size += chunk.len() as u64;
-                    batch.chunks.push(chunk);
-                }
-                Some(Err(error)) => batch.end = Some(End::Broken(error)),
-                None => batch.end = Some(End::Complete),
+    async fn collect(body: &mut ByteStream, large: &Arc<Semaphore>) -> Self {
+        let mut batch = Self { chunks: Vec::new(), size: 0, large: None, end: None };
+        while batch.size < SMALL_BYTES && batch.may_grow() {
+            batch.add(body.next().await);
+        }
+        if !batch.may_grow() {
+            return batch;
+        }
+        batch.large = Arc::clone(large).try_acquire_owned().ok();
+        let due = Instant::now() + PAUSE;
+        while batch.large.is_some() && batch.size < BATCH_BYTES && batch.may_grow() {
+            match timeout_at(due, body.next()).await {
+                Ok(next) => batch.add(next),
+                Err(_) => break,
             }
         }
         batch
+    }
+
+    fn may_grow(&self) -> bool {
+        self.chunks.len() < BATCH_CHUNKS && self.end.is_none()
+    }
+
+    fn add(&mut self, next: Option<io::Result<Bytes>>) {
+        match next {
+            Some(Ok(chunk)) if chunk.is_empty() => {}
+            Some(Ok(chunk)) => {
+                self.size += chunk.len() as u64;
+                self.chunks.push(chunk);
+            }
+            Some(Err(error)) => self.end = Some(End::Broken(error)),
+            None => self.end = Some(End::Complete),
+        }
     }
 }
 
 fn failed(id: &str, error: io::Error) -> Error {
     Error::io(format!("write upload {id}"), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn much() -> ByteStream {
+        stream::repeat_with(|| Ok(Bytes::from_static(&[7; 32 << 10]))).boxed()
+    }
+
+    #[tokio::test]
+    async fn batches_are_large_while_there_is_memory_for_them() {
+        let large = Arc::new(Semaphore::new(1));
+        let mut body = much();
+        let first = Batch::collect(&mut body, &large).await;
+        assert_eq!(first.size, BATCH_BYTES);
+        let second = Batch::collect(&mut body, &large).await;
+        assert_eq!(second.size, SMALL_BYTES, "the first one is still held");
+        drop(first);
+        assert_eq!(Batch::collect(&mut body, &large).await.size, BATCH_BYTES);
+    }
+
+    #[tokio::test]
+    async fn small_bodies_take_none_of_it() {
+        let large = Arc::new(Semaphore::new(1));
+        let batch = Batch::collect(&mut much().take(1).boxed(), &large).await;
+        assert!(matches!(batch.end, Some(End::Complete)));
+        assert_eq!((batch.size, large.available_permits()), (32 << 10, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_pausing_client_sent_is_not_kept() {
+        let large = Arc::new(Semaphore::new(1));
+        let mut body = much().take(3).chain(stream::pending()).boxed();
+        assert_eq!(Batch::collect(&mut body, &large).await.size, 96 << 10);
+    }
 }
