@@ -20,7 +20,8 @@ zot_start() {
     tls) scheme=https && tls=",\"tls\":{\"cert\":\"$WORK/tls.crt\",\"key\":\"$WORK/tls.key\"}" ;;
     token) return 0 ;; # its bearer tokens are verified in a way of their own
   esac
-  printf '{"distSpecVersion":"1.1.1","storage":{"rootDirectory":"%s","gc":false},"http":{"address":"127.0.0.1","port":"%s"%s},"log":{"level":"info"}}' \
+  # By default it cuts every request after a minute, also one that goes on well: sixteen big blobs at once need nearly that.
+  printf '{"distSpecVersion":"1.1.1","storage":{"rootDirectory":"%s","gc":false},"http":{"address":"127.0.0.1","port":"%s","readTimeout":"0s","writeTimeout":"0s"%s},"log":{"level":"info"}}' \
     "$data/registry" "$port" "$tls" >"$data/config.json"
   spawn zot "$ZOT_BIN" serve "$data/config.json"
   wait_for "$SPAWNED" "$scheme://127.0.0.1:$port/v2/"
