@@ -10,7 +10,12 @@ zot_install() {
   ZOT_BIN=$CACHE/zot-$ZOT_VERSION
 }
 
-zot_version() { "$ZOT_BIN" --version 2>&1 | tr -d '{}"' | sed 's/.*\(distribution-spec[^,]*\).*commit:\([^,]*\).*/zot \2/' | head -n 1; }
+# What is built from the module knows its version from there alone.
+zot_version() {
+  local commit
+  commit=$("$ZOT_BIN" --version 2>&1 | sed -n 's/.*commit[":]*\([^,"}]\{1,\}\).*/\1/p' | head -n 1)
+  echo "zot ${commit:-$(go version -m "$ZOT_BIN" | awk '$1 == "mod" { print $3 }')}"
+}
 
 zot_start() {
   local flavour=$1 data port scheme=http tls=''
