@@ -27,9 +27,6 @@ use super::{
     watch::{Activity, Reason, Verdict},
 };
 
-/// What is read at once from a connection that brings much. A crowd of uploads holds at least this for each of them; a
-/// single one is hardly faster with more.
-const READ_BYTES: usize = 128 << 10;
 /// The most bytes of all header fields of a request.
 const MAX_HEADER_BYTES: u32 = 64 * 1024;
 /// HTTP/2: requests at once on one connection, and how far a client may send ahead of what is read.
@@ -134,7 +131,6 @@ fn builder(streams: Streams) -> Builder<Streams> {
     // hyper's own time limit for heads would also cut connections that rest between requests.
     // A client that has said all may close its side and still gets the whole answer; one that has gone is found out by writing.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None).half_close(true);
-    builder.http1().max_buf_size(READ_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())
