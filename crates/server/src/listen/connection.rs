@@ -54,10 +54,10 @@ impl Handler {
     pub(super) async fn run(self, stream: TcpStream, peer: SocketAddr) {
         let activity = Arc::new(Activity::new());
         let Some(acceptor) = self.acceptor.clone() else {
-            let stream = Watched::new(FileSender::new(stream), Arc::clone(&activity));
+            let stream = Watched::new(FileSender::new(stream), Arc::clone(&activity), self.tasks.clone());
             return self.serve(stream, ConnInfo { peer, tls: false }, activity).await;
         };
-        let stream = Watched::new(stream, Arc::clone(&activity));
+        let stream = Watched::new(stream, Arc::clone(&activity), self.tasks.clone());
         let handshake = tokio::time::timeout(self.limits.handshake_timeout, acceptor.accept(stream));
         let outcome = tokio::select! {
             outcome = handshake => outcome,

@@ -8,22 +8,33 @@ use std::{
 };
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
+use tokio_util::task::TaskTracker;
 
 use super::watch::Activity;
 
-/// What is read at once. A crowd of uploads holds at least this for each of them, and a single one is hardly faster with
-/// more. A little less than a power of two, or hyper would take twice as much from the allocator for each read.
-const READ_BYTES: u64 = 124 << 10;
+/// What all connections together read at once, shared evenly: a few uploads are faster with large reads, and a crowd of
+/// them would hold as much for each.
+const READ_MEMORY: usize = 64 << 20;
+/// The least and the most that one of them reads. A little less than powers of two, or hyper would take twice as much from
+/// the allocator for each read.
+const LEAST_READ: usize = 60 << 10;
+const MOST_READ: usize = 508 << 10;
 
 /// A stream that keeps its connection's [`Activity`], and reads in pieces of bounded size.
 pub(super) struct Watched<S> {
     inner: Take<S>,
     activity: Arc<Activity>,
+    /// All connections, and what HTTP/2 does on them.
+    all: TaskTracker,
 }
 
 impl<S: AsyncRead> Watched<S> {
-    pub(super) fn new(inner: S, activity: Arc<Activity>) -> Self {
-        Self { inner: inner.take(READ_BYTES), activity }
+    pub(super) fn new(inner: S, activity: Arc<Activity>, all: TaskTracker) -> Self {
+        Self { inner: inner.take(0), activity, all }
+    }
+
+    fn share(&self) -> u64 {
+        (READ_MEMORY / self.all.len().max(1)).clamp(LEAST_READ, MOST_READ) as u64
     }
 
     fn written(&self, outcome: &Poll<io::Result<usize>>) {
@@ -42,7 +53,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        self.inner.set_limit(READ_BYTES);
+        let share = self.share();
+        self.inner.set_limit(share);
         let outcome = Pin::new(&mut self.inner).poll_read(cx, buffer);
         if outcome.is_ready() {
             self.activity.read(buffer.filled().len() - before);
