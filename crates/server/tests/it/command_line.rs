@@ -226,6 +226,19 @@ async fn what_ended_leaves_the_whole_database_in_one_file() {
     }
 }
 
+#[tokio::test]
+async fn a_secret_that_could_not_be_told_is_no_success() {
+    let (db, folder) = (fresh(Engine::Sqlite).await.unwrap(), folder_with_key());
+    let Options::Sqlite(options) = db.options() else { return };
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_haven"));
+    command.args(["robot", "create", "ci", "--can", "/user:list", "--data-dir"]).arg(folder.path());
+    command.env_clear().env("HAVEN_DATABASE__URL", format!("sqlite:{}", options.path.display()));
+    let output = command.stdout(full).output().unwrap();
+    let told = complaint(&output);
+    assert!(told.starts_with("haven: standard output cannot be written: "), "{told}");
+}
+
 /// Runs `haven fsck` with a folder that is mounted for reading only; none where nobody may mount anything.
 async fn looks_at(folder: &Path, arguments: &[&'static str]) -> Option<(Option<i32>, String)> {
     let mount = r#"mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@""#;
