@@ -1,7 +1,7 @@
 //! `haven admin`: what must work when nobody can log in, or what has no other place.
 
 use crate::cli::{Failure, say};
-use crate::serve;
+use crate::command;
 use haven_core::access::operator;
 use haven_core::{events, identity};
 use haven_server::config::Config;
@@ -15,38 +15,46 @@ const MOST_EVENTS: i64 = 1_000;
 /// Gives `admin` a new password, on the configured database, whether or not the server runs.
 pub(crate) async fn reset_password(config: Config) -> Result<(), Failure> {
     let given = given()?;
-    // Storage has no part in it, and may be what is out of order.
-    let app = serve::command(&config).await?;
-    match given {
-        Some(password) => {
-            identity::reset_password(&app, &operator(), ADMIN, &password).await?;
-            say("the password of admin is changed");
+    command::on_rows(&config, async |app| {
+        match given {
+            Some(password) => {
+                identity::reset_password(app, &operator(), ADMIN, &password).await?;
+                say("the password of admin is changed");
+            }
+            None => {
+                let password = identity::generate()?;
+                identity::reset_password(app, &operator(), ADMIN, &password).await?;
+                say(&format!("the password of admin is now: {password}"));
+            }
         }
-        None => {
-            let password = identity::generate()?;
-            identity::reset_password(&app, &operator(), ADMIN, &password).await?;
-            say(&format!("the password of admin is now: {password}"));
-        }
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 /// Tells which events were set aside, one line each, and puts them back if that is wanted.
 pub(crate) async fn events(config: Config, retry: bool) -> Result<(), Failure> {
-    let app = serve::command(&config).await?;
-    let found = events::set_aside(&app, MOST_EVENTS).await?;
-    for event in &found {
-        say(&format!(
-            "{} of {} by {:?}, set aside {} after {} attempts: {}",
-            event.payload, event.happened_at, event.actor, event.set_aside_at, event.attempts, event.error
-        ));
-        if retry {
-            events::put_back(&app, event).await?;
+    command::on_rows(&config, async |app| {
+        let found = events::set_aside(app, MOST_EVENTS).await?;
+        for event in &found {
+            say(&format!(
+                "{} of {} by {:?}, set aside {} after {} attempts: {}",
+                event.payload,
+                event.happened_at,
+                event.actor,
+                event.set_aside_at,
+                event.attempts,
+                event.error
+            ));
+            if retry {
+                events::put_back(app, event).await?;
+            }
         }
-    }
-    let done = if retry { ", and put back" } else { "" };
-    say(&format!("{} events were set aside{done}", found.len()));
-    Ok(())
+        let done = if retry { ", and put back" } else { "" };
+        say(&format!("{} events were set aside{done}", found.len()));
+        Ok(())
+    })
+    .await
 }
 
 /// The password on standard input, if something is there.

@@ -4,9 +4,10 @@ use crate::robot::{self, RobotCommand};
 use crate::{admin, fsck, project, quota, serve, settings, users};
 use clap::{Args, Parser, Subcommand};
 use haven_server::config::{Config, Sources, process_env};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What a command ends with when it fails; printed as one line for each cause.
@@ -154,6 +155,7 @@ impl Cli {
             }
         };
         match done {
+            Ok(()) if UNSAID.load(Ordering::Relaxed) => ExitCode::FAILURE,
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
                 complain(&*failure);
@@ -173,9 +175,18 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
     done
 }
 
+/// Whether something that was to be said did not arrive, as where standard output is a file and the disk is full. What was
+/// said is at times said once, such as a secret, so the command has not succeeded then.
+static UNSAID: AtomicBool = AtomicBool::new(false);
+
 /// Prints a line for the person at the terminal; a closed pipe is theirs to close.
 pub(crate) fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    if let Err(error) = writeln!(std::io::stdout(), "{line}")
+        && error.kind() != ErrorKind::BrokenPipe
+        && !UNSAID.swap(true, Ordering::Relaxed)
+    {
+        complain(&*Failure::from(format!("standard output cannot be written: {error}")));
+    }
 }
 
 /// Prints why a command failed.

@@ -14,6 +14,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How often it is told that the server is still away.
 const LINE_EVERY: Duration = Duration::from_secs(10);
+/// How long the end may be held up by a disk.
+const LAST_WRITE: Duration = Duration::from_secs(5);
 
 /// The database that the configuration names.
 pub(crate) fn options(wanted: &Database) -> haven_db::Options {
@@ -25,6 +27,24 @@ pub(crate) fn options(wanted: &Database) -> haven_db::Options {
             options.lifetime = *connection_lifetime;
             haven_db::Options::Postgres(options)
         }
+    }
+}
+
+/// Refuses a file that is not there. Opening it would make one, and hide that another was meant.
+pub(crate) fn expect(wanted: &Database) -> Result<(), Failure> {
+    match wanted {
+        Database::Sqlite { path } if !path.is_file() => {
+            Err(format!("there is no database at {}: `haven serve` makes it", path.display()).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Ends the connections. With the last one SQLite writes to its file what is in the log beside it, and removes the log: a
+/// copy of the file alone is whole then.
+pub(crate) async fn close(db: &Db) {
+    if tokio::time::timeout(LAST_WRITE, db.close()).await.is_err() {
+        tracing::warn!("giving up waiting for the database to be closed");
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use haven_blobs::Filesystem;
 use haven_core::fsck::{self, Event, Finding, Installation, Progress, Repair, Stage, Summary};
 use haven_db::{Clock, Db};
-use haven_server::config::{Config, Database, Storage, duration};
+use haven_server::config::{Config, Storage, duration};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::{IsTerminal as _, Write as _};
@@ -79,16 +79,14 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
 async fn check(config: &Config, options: fsck::Options, output: &mut Output) -> Result<Summary, Failure> {
     let on = open(config, options.repair).await?;
     let mut listener = |event: Event<'_>| output.hear(&event);
-    Ok(fsck::check(&on, &options, &mut listener).await?)
+    let checked = fsck::check(&on, &options, &mut listener).await;
+    database::close(&on.db).await;
+    Ok(checked?)
 }
 
 /// Database and storage as they are: no schema is changed, and unless there is something to mend, nothing is made.
 async fn open(config: &Config, repair: bool) -> Result<Installation, Failure> {
-    if let Database::Sqlite { path } = &config.database
-        && !path.is_file()
-    {
-        return Err(format!("there is no database at {}", path.display()).into());
-    }
+    database::expect(&config.database)?;
     if let Storage::Filesystem { root } = &config.storage
         && !root.is_dir()
     {

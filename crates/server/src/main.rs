@@ -3,6 +3,7 @@
 mod admin;
 mod background;
 mod cli;
+mod command;
 mod database;
 mod fsck;
 mod handles;

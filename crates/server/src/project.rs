@@ -1,13 +1,12 @@
 //! `haven project`: projects for whoever holds the configuration, whether or not the server runs.
 
 use crate::cli::{Common, Failure, say};
-use crate::serve;
+use crate::command;
 use clap::{Args, Subcommand};
+use haven_core::App;
 use haven_core::access::Caller;
 use haven_core::projects::{self, Detail, Metadata, NewProject, Visible};
-use haven_core::{App, identity};
 use haven_db::list::{Page, Query};
-use haven_server::config::Database;
 use serde_json::json;
 
 /// Projects of one statement.
@@ -51,26 +50,15 @@ pub(crate) struct Create {
 pub(crate) async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::List(List { common, name, json }) => {
-            let (app, operator) = open(common).await?;
-            list(&app, &operator, name, json).await
+            command::as_operator(common, async |app, operator| list(app, operator, name, json).await).await
         }
         Command::Create(Create { common, name, public, json }) => {
-            let (app, operator) = open(common).await?;
-            create(&app, &operator, name, public, json).await
+            command::as_operator(common, async |app, operator| {
+                create(app, operator, name, public, json).await
+            })
+            .await
         }
     }
-}
-
-async fn open(common: Common) -> Result<(App, Caller), Failure> {
-    let config = common.load()?;
-    if let Database::Sqlite { path } = &config.database
-        && !path.is_file()
-    {
-        return Err(format!("there is no database at {}: `haven serve` makes it", path.display()).into());
-    }
-    let app = serve::command(&config).await?;
-    let operator = identity::operator(&app).await?;
-    Ok((app, operator))
 }
 
 async fn list(app: &App, operator: &Caller, name: Option<String>, json: bool) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! `haven quota`: counting again.
 
 use crate::cli::{Common, Failure, block_on, say};
-use crate::serve;
+use crate::command;
 use clap::Args;
 use haven_core::{access, quota};
 use serde_json::json;
@@ -19,10 +19,8 @@ pub(crate) struct Recount {
 /// Prints every project that was counted wrong, with the bytes before and after.
 pub(crate) fn recount(arguments: Recount) -> Result<(), Failure> {
     let config = arguments.common.load()?;
-    let wrong = block_on(async move {
-        let app = serve::command(&config).await?;
-        Ok(quota::recount(&app, &access::operator()).await?)
-    })?;
+    let wrong =
+        block_on(command::on_rows(&config, async |app| Ok(quota::recount(app, &access::operator()).await?)))?;
     for project in &wrong {
         if arguments.json {
             let (name, before, after) = (&project.project, project.before, project.after);

@@ -1,11 +1,11 @@
 //! `haven robot`: robot accounts from the command line, for whoever may run the program on its database.
 
 use crate::cli::{Common, Failure, say};
-use crate::serve;
+use crate::command;
 use clap::{Args, Subcommand};
 use haven_core::access::{self, permissions::ReadProject};
+use haven_core::projects;
 use haven_core::robots::{self, Access, Created, NewRobot, Permission, RobotAccount};
-use haven_core::{App, identity, projects};
 use haven_db::Timestamp;
 use haven_db::list::{Match, Page, Query, Term};
 use serde_json::{Value, json};
@@ -93,14 +93,16 @@ async fn create(create: Create) -> Result<(), Failure> {
     for text in &can {
         add(&mut permissions, &permission(text, project.as_deref())?);
     }
-    let app = serve::command(&common.load()?).await?;
-    let duration = match days {
-        Some(days) => days,
-        None => haven_core::settings::get(&app).await?.robot_token_duration,
-    };
     let level = if project.is_some() { "project" } else { "system" }.to_owned();
-    let new = NewRobot { name, description, level, duration, permissions };
-    let made = robots::create(&app, &identity::operator(&app).await?, new).await?;
+    let made = command::as_operator(common, async |app, operator| {
+        let duration = match days {
+            Some(days) => days,
+            None => haven_core::settings::get(app).await?.robot_token_duration,
+        };
+        let new = NewRobot { name, description, level, duration, permissions };
+        Ok(robots::create(app, operator, new).await?)
+    });
+    let made = made.await?;
     say(&if json {
         created_json(&made).to_string()
     } else {
@@ -158,26 +160,31 @@ fn add(permissions: &mut Vec<Permission>, new: &Permission) {
 
 async fn list(list: List) -> Result<(), Failure> {
     let List { common, project, json } = list;
-    let app = serve::command(&common.load()?).await?;
-    let (operator, mut query) =
-        (identity::operator(&app).await?, Query { page: Page::ALL, ..Query::default() });
-    if let Some(name) = project {
-        let name = projects::parse_name(&name)?;
-        let found = access::require::<ReadProject>(&app, &operator, &name).await?.project;
-        let exact = |key: &str, value: String| Term { key: key.to_owned(), value: Match::Exact(value) };
-        query.terms = vec![exact("level", "project".to_owned()), exact("project_id", found.id.to_string())];
-    }
-    let (found, _) = robots::list(&app, &operator, query).await?;
-    for robot in found {
-        say(&if json { robot_json(&robot).to_string() } else { line(&robot, app.clock().now()) });
-    }
-    Ok(())
+    command::as_operator(common, async |app, operator| {
+        let mut query = Query { page: Page::ALL, ..Query::default() };
+        if let Some(name) = project {
+            let name = projects::parse_name(&name)?;
+            let found = access::require::<ReadProject>(app, operator, &name).await?.project;
+            let exact = |key: &str, value: String| Term { key: key.to_owned(), value: Match::Exact(value) };
+            query.terms =
+                vec![exact("level", "project".to_owned()), exact("project_id", found.id.to_string())];
+        }
+        let (found, _) = robots::list(app, operator, query).await?;
+        for robot in found {
+            say(&if json { robot_json(&robot).to_string() } else { line(&robot, app.clock().now()) });
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn refresh(one: One) -> Result<(), Failure> {
-    let (app, robot) = find(one.common, &one.name).await?;
-    let secret =
-        robots::refresh(&app, &identity::operator(&app).await?, robot.id, "").await?.unwrap_or_default();
+    let refreshed = command::as_operator(one.common, async |app, operator| {
+        let robot = robots::named(app, operator, &one.name).await?;
+        let secret = robots::refresh(app, operator, robot.id, "").await?.unwrap_or_default();
+        Ok((robot, secret))
+    });
+    let (robot, secret) = refreshed.await?;
     say(&if one.json {
         json!({ "id": robot.id, "name": robot.name, "secret": secret }).to_string()
     } else {
@@ -187,20 +194,18 @@ async fn refresh(one: One) -> Result<(), Failure> {
 }
 
 async fn delete(one: One) -> Result<(), Failure> {
-    let (app, robot) = find(one.common, &one.name).await?;
-    robots::delete(&app, &identity::operator(&app).await?, robot.id).await?;
+    let deleted = command::as_operator(one.common, async |app, operator| {
+        let robot = robots::named(app, operator, &one.name).await?;
+        robots::delete(app, operator, robot.id).await?;
+        Ok(robot)
+    });
+    let robot = deleted.await?;
     say(&if one.json {
         json!({ "id": robot.id, "name": robot.name, "deleted": true }).to_string()
     } else {
         format!("{} is deleted", robot.name)
     });
     Ok(())
-}
-
-async fn find(common: Common, name: &str) -> Result<(App, RobotAccount), Failure> {
-    let app = serve::command(&common.load()?).await?;
-    let robot = robots::named(&app, &identity::operator(&app).await?, name).await?;
-    Ok((app, robot))
 }
 
 fn line(robot: &RobotAccount, now: Timestamp) -> String {

@@ -39,6 +39,15 @@ pub(crate) fn secret_key(dir: &Path) -> Result<[u8; 32], Failure> {
     read_key(&path)
 }
 
+/// The secret key of an installation that is there.
+pub(crate) fn known_key(dir: &Path) -> Result<[u8; 32], Failure> {
+    let path = dir.join(SECRET_KEY);
+    if !path.try_exists()? {
+        return Err(format!("there is no secret key at {}: `haven serve` makes it", path.display()).into());
+    }
+    read_key(&path)
+}
+
 /// Random bytes, as hexadecimal digits.
 fn random<const BYTES: usize>() -> Result<String, std::io::Error> {
     let mut random = [0; BYTES];

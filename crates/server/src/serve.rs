@@ -6,7 +6,7 @@ use crate::{background, database, handles, storage};
 use haven_core::registry::{self, Purge};
 use haven_core::{App, access_tokens, identity, quota, sessions};
 use haven_db::{Clock, Db};
-use haven_server::config::{Config, Storage, UploadPurging};
+use haven_server::config::{Config, UploadPurging};
 use haven_server::listen::{self, Listener};
 use haven_server::telemetry;
 use haven_web::conn::Network;
@@ -40,12 +40,22 @@ pub(crate) async fn run(config: Config) -> Result<(), Failure> {
     }
     handles::raise(config.limits.connections.max_connections);
     let stop = stop_on_signal()?;
-    let ground = Ground::open(&config).await?;
-    if !database::awaited(&ground.db, &stop).await? {
+    secrets::make_folder(&config.data_dir)?;
+    let secret_key = secrets::secret_key(&config.data_dir)?;
+    let db = Db::open(database::options(&config.database)).await?;
+    let done = serve(config, db.clone(), secret_key, stop).await;
+    database::close(&db).await;
+    done
+}
+
+async fn serve(config: Config, db: Db, secret_key: [u8; 32], stop: CancellationToken) -> Result<(), Failure> {
+    if !database::awaited(&db, &stop).await? {
         tracing::info!("bye, before the database was there");
         return Ok(());
     }
-    let app = Arc::new(app(&config, ground, storage::open).await?);
+    db.migrate().await?;
+    let storage = storage::open(&config.storage).await?;
+    let app = Arc::new(app(&config, db, secret_key, storage).await?);
     first_start(&app, &config).await?;
     let metrics = Metrics::new(VERSION);
     let mut listeners = listen::open(&config.listen, config.tls.as_ref()).await?;
@@ -99,28 +109,13 @@ fn ca_certificate(path: &Path) -> Result<axum::body::Bytes, Failure> {
     Ok(pem.into())
 }
 
-/// What an application stands on, before anything was asked of it.
-struct Ground {
+/// The application on its database, whose schema is up to date, and on its storage.
+pub(crate) async fn app(
+    config: &Config,
     db: Db,
     secret_key: [u8; 32],
-}
-
-impl Ground {
-    async fn open(config: &Config) -> Result<Self, Failure> {
-        secrets::make_folder(&config.data_dir)?;
-        let secret_key = secrets::secret_key(&config.data_dir)?;
-        Ok(Self { db: Db::open(database::options(&config.database)).await?, secret_key })
-    }
-}
-
-/// The application on its database, with the schema up to date, and on its storage as `open` opens it.
-async fn app(
-    config: &Config,
-    Ground { db, secret_key }: Ground,
-    open: impl AsyncFnOnce(&Storage) -> Result<storage::Opened, Failure>,
+    (blobs, storage_name): storage::Opened,
 ) -> Result<App, Failure> {
-    db.migrate().await?;
-    let (blobs, storage_name) = open(&config.storage).await?;
     let options = haven_core::Options {
         db,
         blobs,
@@ -132,12 +127,6 @@ async fn app(
         storage_name,
     };
     Ok(App::new(options).await?)
-}
-
-/// The application for a command that only concerns rows; nothing is written into the storage.
-pub(crate) async fn command(config: &Config) -> Result<App, Failure> {
-    let ground = Ground::open(config).await?;
-    app(config, ground, async |wanted| Ok((storage::look_at(wanted)?, ""))).await
 }
 
 /// The administrator's password, once. One that is made up is in the folder before it is in the database: a start that ends

@@ -1,7 +1,7 @@
 //! `haven settings`: what administrators change while the server runs, for those who have no browser.
 
 use crate::cli::{Common, Failure, block_on, say};
-use crate::serve;
+use crate::command;
 use clap::Args;
 use haven_core::access;
 use haven_core::settings::{self, Change, ITEMS};
@@ -32,10 +32,7 @@ pub(crate) struct Set {
 /// Prints `NAME=VALUE` lines, or JSON.
 pub(crate) fn list(arguments: List) -> Result<(), Failure> {
     let config = arguments.common.load()?;
-    let values = block_on(async move {
-        let app = serve::command(&config).await?;
-        Ok(settings::get(&app).await?)
-    })?;
+    let values = block_on(command::on_rows(&config, async |app| Ok(settings::get(app).await?)))?;
     let shown = ITEMS.iter().map(|item| (item.name.to_owned(), values.json(item.name)));
     let shown: Map<String, Value> = shown.filter(|(_, value)| !value.is_null()).collect();
     if arguments.json {
@@ -58,10 +55,10 @@ pub(crate) fn set(arguments: Set) -> Result<(), Failure> {
         }
     }
     let config = arguments.common.load()?;
-    block_on(async move {
-        let app = serve::command(&config).await?;
-        Ok(settings::set(&app, &access::operator(), change).await?)
-    })
+    block_on(command::on_rows(
+        &config,
+        async |app| Ok(settings::set(app, &access::operator(), change).await?),
+    ))
 }
 
 /// What is on standard input, without the end of its line.

@@ -2,11 +2,11 @@
 
 use crate::admin::given;
 use crate::cli::{Common, Failure, block_on, say};
-use crate::serve;
+use crate::command;
 use clap::{Args, Subcommand};
+use haven_core::Result;
 use haven_core::access::operator;
 use haven_core::identity::{self, NewUser, Profile, User};
-use haven_core::{App, Result};
 use haven_db::list::{Page, Query};
 use serde_json::{Value, json};
 
@@ -70,10 +70,6 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
     }
 }
 
-async fn open(common: Common) -> Result<App, Failure> {
-    serve::command(&common.load()?).await
-}
-
 /// A password from standard input, or one that is made up and then to be told.
 fn password() -> Result<(String, Option<String>), Failure> {
     if let Some(password) = given()? {
@@ -86,37 +82,48 @@ fn password() -> Result<(String, Option<String>), Failure> {
 async fn create(create: Create) -> Result<(), Failure> {
     let Create { named: Named { name, plain }, email, realname, comment, admin } = create;
     let (password, made) = password()?;
-    let app = open(plain.common).await?;
     let profile = Profile { email, realname: realname.unwrap_or_else(|| name.clone()), comment };
     let new = NewUser { username: name.clone(), password, profile };
-    let id = identity::create_as(&app, &operator(), new, admin).await?;
+    let config = plain.common.load()?;
+    let id =
+        command::on_rows(&config, async |app| Ok(identity::create_as(app, &operator(), new, admin).await?));
+    let id = id.await?;
     let text = format!("{name} is user {id}");
     tell(plain.json, json!({ "user_id": id, "username": name }), &text, made);
     Ok(())
 }
 
 async fn list(plain: Plain) -> Result<(), Failure> {
-    let app = open(plain.common).await?;
+    let config = plain.common.load()?;
     let query = Query { page: Page::ALL, ..Query::default() };
-    let (users, _) = identity::list(&app, &operator(), query).await?;
+    let (users, _) =
+        command::on_rows(&config, async |app| Ok(identity::list(app, &operator(), query).await?)).await?;
     users.iter().for_each(|user| say(&if plain.json { as_json(user).to_string() } else { as_text(user) }));
     Ok(())
 }
 
 async fn change_password(Named { name, plain }: Named) -> Result<(), Failure> {
     let (password, made) = password()?;
-    let app = open(plain.common).await?;
-    let user = identity::by_name(&app, &operator(), &name).await?;
-    identity::reset_password(&app, &operator(), user.id, &password).await?;
+    let config = plain.common.load()?;
+    let user = command::on_rows(&config, async |app| {
+        let user = identity::by_name(app, &operator(), &name).await?;
+        identity::reset_password(app, &operator(), user.id, &password).await?;
+        Ok(user)
+    });
+    let user = user.await?;
     let text = format!("the password of {name} is changed");
     tell(plain.json, json!({ "user_id": user.id, "username": name }), &text, made);
     Ok(())
 }
 
 async fn delete(Named { name, plain }: Named) -> Result<(), Failure> {
-    let app = open(plain.common).await?;
-    let user = identity::by_name(&app, &operator(), &name).await?;
-    identity::remove(&app, &operator(), user.id).await?;
+    let config = plain.common.load()?;
+    let user = command::on_rows(&config, async |app| {
+        let user = identity::by_name(app, &operator(), &name).await?;
+        identity::remove(app, &operator(), user.id).await?;
+        Ok(user)
+    });
+    let user = user.await?;
     tell(plain.json, json!({ "user_id": user.id, "username": name }), &format!("{name} is deleted"), None);
     Ok(())
 }

@@ -54,6 +54,7 @@ pub fn router(options: Options) -> Router {
         metrics: options.metrics.clone(),
         version: options.version,
         redirects: Arc::new(options.network.redirects.clone()),
+        external_url: options.network.external_url.clone(),
         ca_certificate: options.network.ca_certificate.clone(),
     };
     let rest = api::version_routes().into_router().merge(rest().into_router());

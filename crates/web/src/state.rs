@@ -1,6 +1,6 @@
 //! What every handler is given.
 
-use crate::conn::Redirects;
+use crate::conn::{ExternalUrl, Redirects};
 use crate::csrf::Csrf;
 use crate::metrics::Metrics;
 use bytes::Bytes;
@@ -16,6 +16,8 @@ pub struct Web {
     pub version: &'static str,
     /// Shared, for it is cloned with every request.
     pub redirects: Arc<Redirects>,
+    /// Where clients are told to reach us, if the configuration says so.
+    pub external_url: Option<ExternalUrl>,
     /// The certificate of the authority that clients have to trust, PEM.
     pub ca_certificate: Option<Bytes>,
     pub(crate) csrf: Arc<Csrf>,

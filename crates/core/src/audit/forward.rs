@@ -69,8 +69,12 @@ pub async fn forward(app: &App) -> Result<u64> {
     }
     let endpoint = settings::get(app).await?.audit_log_forward_endpoint.clone();
     let Ok(target) = Target::parse(&endpoint) else {
-        // Nobody wants them any more.
-        app.db.execute(sql::DROP_FORWARD, params![last]).await?;
+        // Nobody wants them any more. Where they were not kept in the database either, somebody may yet miss them.
+        let dropped = app.db.execute(sql::DROP_FORWARD, params![last]).await?;
+        tracing::warn!(
+            lines = dropped,
+            "audit lines that waited for a syslog server were dropped: there is none"
+        );
         return Ok(0);
     };
     if last - first >= MOST_WAITING {

@@ -30,10 +30,11 @@ pub async fn add(
         return Err(unknown(label));
     }
     match app.db.execute(sql::ADD, params![artifact, label, app.clock.now(), MOST]).await {
-        Ok(0) if app.db.query_opt(sql::IS_ON, params![artifact, label]).await?.is_none() => {
+        Ok(0) if app.db.query_opt(sql::IS_FULL, params![artifact, label, MOST]).await?.is_some() => {
             let message = format!("the artifact {reference} has {MOST} labels already, which is the most");
             Err(Error::bad_request(message))
         }
+        // It was there then, though somebody may have taken it away since.
         Ok(0) => {
             let message = format!("label {} is already on the artifact {reference}", found.name);
             Err(Error::new(Code::Conflict, message))

@@ -30,7 +30,10 @@ pub(super) const ADD: &str = "INSERT INTO artifact_label (artifact_id, label_id,
     WHERE (SELECT COUNT(*) FROM artifact_label x WHERE x.artifact_id = $1) < $4
     ON CONFLICT (artifact_id, label_id) DO NOTHING";
 
-pub(super) const IS_ON: &str = "SELECT 1 FROM artifact_label WHERE artifact_id = $1 AND label_id = $2";
+/// Whether the artifact carries `$3` labels, and this one is none of them.
+pub(super) const IS_FULL: &str = "SELECT 1
+    WHERE (SELECT COUNT(*) FROM artifact_label x WHERE x.artifact_id = $1) >= $3
+    AND NOT EXISTS (SELECT 1 FROM artifact_label x WHERE x.artifact_id = $1 AND x.label_id = $2)";
 
 pub(super) const REMOVE: &str = "DELETE FROM artifact_label WHERE artifact_id = $1 AND label_id = $2";
 

@@ -32,8 +32,11 @@ pub(super) const ROLES_FROM: &str = "FROM project_member m";
 pub(super) const IS: &str =
     "m.entity_type = 'u' AND m.entity_id = ? OR m.entity_type = 'g' AND m.entity_id IN ({list})";
 
-pub(super) const COUNT_BY_ROLE: &str =
-    "SELECT role_id, COUNT(*) FROM project_member WHERE project_id = $1 GROUP BY role_id";
+/// Counts whom the list shows.
+pub(super) const COUNT_BY_ROLE: &str = "SELECT m.role_id, COUNT(*) FROM project_member m
+    LEFT JOIN user_account u ON m.entity_type = 'u' AND u.id = m.entity_id AND u.deleted_at IS NULL
+    LEFT JOIN user_group g ON m.entity_type = 'g' AND g.id = m.entity_id
+    WHERE m.project_id = $1 AND COALESCE(u.username, g.name) IS NOT NULL GROUP BY m.role_id";
 
 pub(super) const INSERT: &str =
     "INSERT INTO project_member (project_id, entity_type, entity_id, role_id, created_at, updated_at)

@@ -26,7 +26,8 @@ pub(super) const LIMITED: &str =
     concat!("SELECT q.hard, ", used!(), " FROM quota q WHERE q.project_id = $1 AND q.hard >= 0");
 
 pub(super) const FROM: &str =
-    "FROM quota q JOIN project p ON p.id = q.project_id LEFT JOIN user_account u ON u.id = p.owner_id";
+    "FROM quota q JOIN project p ON p.id = q.project_id LEFT JOIN user_account u ON u.id = p.owner_id
+        AND u.deleted_at IS NULL";
 
 pub(super) fn columns() -> &'static str {
     concat!(

@@ -66,7 +66,8 @@ fn put(key: &'static Key, name: &str, value: &str, settings: &mut Settings) {
 
 /// Text is taken as it is, so that a password needs no quotes; a list may be written `[a, b]` or `a, b`.
 fn parse(key: &Key, value: &str) -> Result<Value, String> {
-    let is_list = key.kind == Kind::List && value.trim_start().starts_with('[');
+    // An address of IPv6 begins like a list, and ends with its port.
+    let is_list = key.kind == Kind::List && value.trim().starts_with('[') && value.trim().ends_with(']');
     if !is_list {
         return Ok(Value::Scalar(value.to_owned()));
     }

@@ -93,11 +93,12 @@ const NO_REDIS: &str = "Haven needs no Redis";
 const OWN_CACHE: &str = "Haven caches in its own memory";
 const LOG_STREAM: &str = "logs go to standard error; let the service manager keep, rotate or forward them";
 const JOB_LOGS: &str = "job logs are kept in the database";
-const ADAPTER: &str = "Haven starts no scanner; register one in the portal";
+const ADAPTER: &str = "Haven brings no scanner";
 const NO_TRACE: &str = "traces are not exported by this version";
 const NO_UAA: &str = "the UAA login is not offered";
 const QUOTA: &str = "quota use is kept in the database";
 const NO_COMPONENTS: &str = "the proxy serves every outgoing connection";
+const NO_WEBHOOKS: &str = "no webhooks are sent by this version";
 
 /// The whole table, in the order of `harbor.yml`'s template, then Haven's own.
 pub(super) const KEYS: &[Key] = &[
@@ -232,6 +233,7 @@ pub(super) const KEYS: &[Key] = &[
     used("proxy.https_proxy", Kind::Secret),
     used("proxy.no_proxy", Kind::List),
     ignored("proxy.components", "proxy.components", NO_COMPONENTS),
+    ignored("network.allow_private_network_access", "network", NO_WEBHOOKS),
     used("metric.enabled", Kind::Bool),
     used("metric.port", Kind::Int),
     used("metric.path", Kind::Text),

@@ -96,6 +96,7 @@ fn a_whole_harbor_yml_is_accepted() {
         "external_redis",
         "uaa",
         "proxy.components",
+        "network",
         "trace",
         "cache",
         "core.quota_update_provider",
@@ -286,6 +287,8 @@ fn flags_beat_variables_and_those_beat_the_file() {
     let config = load_with(yaml, &env, (&[], None)).unwrap();
     assert_eq!((first(&config), config.data_dir.as_path()), (addr("127.0.0.1:2"), Path::new("/env")));
     assert_eq!(config.listen[1].addr, addr("[::1]:3"));
+    let one = from_env(&[("HAVEN_LISTEN", "[::1]:3")]).unwrap();
+    assert_eq!(first(&one), addr("[::1]:3"), "that is no list in brackets");
     assert_eq!(config.log.directives, "error");
     let config = load_with(yaml, &env, (&["0.0.0.0:4"], Some("/flag"))).unwrap();
     assert_eq!((first(&config), config.data_dir.as_path()), (addr("0.0.0.0:4"), Path::new("/flag")));

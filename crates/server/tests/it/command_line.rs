@@ -3,6 +3,7 @@
 
 use crate::buckets::push_and_pull;
 use crate::processes::Haven;
+use crate::starts::folder_with_key;
 use haven_db::testing::{empty, engines, fresh};
 use haven_db::{Db, Engine, Options, SqliteOptions};
 use serde_json::{Value, json};
@@ -42,7 +43,7 @@ fn told(output: &Output) -> Value {
 }
 
 async fn story(engine: Engine) {
-    let (db, folder) = (empty(engine).await.unwrap(), tempfile::tempdir().unwrap());
+    let (db, folder) = (fresh(engine).await.unwrap(), folder_with_key());
     let (path, options) = (folder.path().to_owned(), db.options());
     let run = async |arguments: &'static [&'static str], input: &'static str| {
         let (path, options) = (path.clone(), options.clone());
@@ -97,7 +98,7 @@ fn lines(text: &str) -> Vec<Value> {
 #[tokio::test]
 async fn projects_are_made_and_listed() {
     for engine in engines() {
-        let (db, folder) = (fresh(engine).await.unwrap(), tempfile::tempdir().unwrap());
+        let (db, folder) = (fresh(engine).await.unwrap(), folder_with_key());
         let run = |arguments: &[&str]| haven(folder.path(), &db.options(), arguments, "");
         let table = said(&run(&["project", "list"]));
         let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
@@ -126,7 +127,7 @@ async fn projects_are_made_and_listed() {
 #[tokio::test]
 async fn what_is_refused_is_told_and_leaves_nothing() {
     for engine in engines() {
-        let (db, folder) = (fresh(engine).await.unwrap(), tempfile::tempdir().unwrap());
+        let (db, folder) = (fresh(engine).await.unwrap(), folder_with_key());
         let run = |arguments: &[&str]| haven(folder.path(), &db.options(), arguments, "");
         let taken = complaint(&run(&["project", "create", "library"]));
         assert_eq!(taken, "haven: The project named library already exists");
@@ -137,18 +138,105 @@ async fn what_is_refused_is_told_and_leaves_nothing() {
     }
 }
 
+/// Every command that concerns rows.
+const ON_ROWS: [&[&str]; 13] = [
+    &["project", "list"],
+    &["project", "create", "team"],
+    &["user", "list"],
+    &["user", "create", "ann", "--email", "ann@example.com"],
+    &["user", "passwd", "admin"],
+    &["user", "delete", "ann"],
+    &["robot", "list"],
+    &["robot", "create", "ci", "--can", "/user:list"],
+    &["settings", "list"],
+    &["settings", "set", "read_only=true"],
+    &["quota", "recount"],
+    &["admin", "reset-password"],
+    &["admin", "events"],
+];
+
 #[tokio::test]
 async fn a_database_that_is_not_there_is_not_made() {
     let db = empty(Engine::Sqlite).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let Options::Sqlite(mut options) = db.options() else { return };
     options.path = folder.path().join("none.db");
-    let told = complaint(&haven(folder.path(), &Options::Sqlite(options), &["project", "list"], ""));
-    assert!(
-        told.starts_with("haven: there is no database at ") && told.ends_with("`haven serve` makes it"),
-        "{told}"
-    );
+    let options = Options::Sqlite(options);
+    for arguments in ON_ROWS {
+        let told = complaint(&haven(folder.path(), &options, arguments, ""));
+        assert!(
+            told.starts_with("haven: there is no database at ") && told.ends_with("`haven serve` makes it"),
+            "{arguments:?}: {told}"
+        );
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_schema_of_another_version_is_told_and_left_alone() {
+    for engine in engines() {
+        let (new, folder) = (empty(engine).await.unwrap(), folder_with_key());
+        let none = complaint(&haven(folder.path(), &new.options(), &["user", "list"], ""));
+        assert!(none.starts_with("haven: the database has no schema of this program"), "{none}");
+
+        let old = fresh(engine).await.unwrap();
+        let versions = "SELECT COUNT(*) FROM schema_migration";
+        let newest: i64 = old.query_one(versions, &[]).await.unwrap().get(0).unwrap();
+        old.execute("DELETE FROM schema_migration WHERE version = $1", &[newest.into()]).await.unwrap();
+        let words = format!("haven: the database has schema version {}, and this program needs", newest - 1);
+        for arguments in ON_ROWS {
+            let told = complaint(&haven(folder.path(), &old.options(), arguments, ""));
+            assert!(
+                told.starts_with(&words) && told.ends_with("`haven serve` brings it up to date"),
+                "{told}"
+            );
+        }
+        let left: i64 = old.query_one(versions, &[]).await.unwrap().get(0).unwrap();
+        assert_eq!(left, newest - 1);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_key_that_is_not_there_is_not_made() {
+    let (db, folder) = (fresh(Engine::Sqlite).await.unwrap(), tempfile::tempdir().unwrap());
+    let told = complaint(&haven(folder.path(), &db.options(), &["user", "list"], ""));
+    assert!(told.starts_with("haven: there is no secret key at "), "{told}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ended_leaves_the_whole_database_in_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options::Sqlite(SqliteOptions::new(folder.path().join("haven.db")));
+    let is_whole = |after: &str| {
+        let left = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let log: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with("haven.db-")).collect();
+        assert!(log.is_empty(), "after {after} there is {log:?}");
+    };
+    for start in 0..4 {
+        Haven::start(folder.path(), &options).await.stop().await;
+        is_whole("haven serve");
+        let (name, email) = (format!("ann{start}"), format!("ann{start}@example.com"));
+        said(&haven(folder.path(), &options, &["user", "create", &name, "--email", &email], ""));
+        is_whole("haven user");
+        haven(folder.path(), &options, &["user", "delete", "nobody"], "");
+        is_whole("a command that failed");
+        said(&haven(folder.path(), &options, &["fsck", "--quiet"], ""));
+        is_whole("haven fsck");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_could_not_be_told_is_no_success() {
+    let (db, folder) = (fresh(Engine::Sqlite).await.unwrap(), folder_with_key());
+    let Options::Sqlite(options) = db.options() else { return };
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_haven"));
+    command.args(["robot", "create", "ci", "--can", "/user:list", "--data-dir"]).arg(folder.path());
+    command.env_clear().env("HAVEN_DATABASE__URL", format!("sqlite:{}", options.path.display()));
+    let output = command.stdout(full).output().unwrap();
+    let told = complaint(&output);
+    assert!(told.starts_with("haven: standard output cannot be written: "), "{told}");
 }
 
 /// Runs `haven fsck` with a folder that is mounted for reading only; none where nobody may mount anything.

@@ -336,9 +336,27 @@ async fn quotas_are_listed_sorted_found_and_refused() {
             let refused = admin.put(&path, &body).await;
             assert!(refused.status == 400 && refused.message().contains(words), "{body}: {}", refused.text());
         }
+        let no_number = json!({ "hard": { "storage": "1000" } });
+        for body in [no_number, json!({ "hard": { "storage": 1.5 } }), json!({ "hard": 5 })] {
+            assert_eq!(admin.put(&path, &body).await.status, 422, "{body}");
+        }
         assert_eq!(quota_of(&app, "small").await["hard"]["storage"], 1000);
         assert_eq!(admin.delete("/api/v2.0/projects/small").await.status, 200);
         assert_eq!(admin.get(&path).await.status, 404);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whose_owner_is_gone_is_nobodys() {
+    on_each_engine(async |app| {
+        let (admin, ann) = (app.admin(), app.person("ann").await);
+        let made = ann.post("/api/v2.0/projects", &json!({ "project_name": "hers" })).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        assert_eq!(quota_of(&app, "hers").await["ref"]["owner_name"], "ann");
+        let id = ann.get("/api/v2.0/users/current").await.json()["user_id"].as_i64().unwrap();
+        assert_eq!(admin.delete(&format!("/api/v2.0/users/{id}")).await.status, 200);
+        assert_eq!(quota_of(&app, "hers").await["ref"]["owner_name"], "");
     })
     .await;
 }

@@ -217,6 +217,27 @@ async fn the_room_of_the_storage_is_told_where_there_is_an_end() {
 }
 
 #[tokio::test]
+async fn a_syslog_server_that_is_away_does_not_keep_what_stays_from_being_said_again() {
+    on_each_engine(async |app| {
+        let admin = app.admin();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = listener.local_addr().unwrap().to_string();
+        let same = json!({ "audit_log_forward_endpoint": endpoint, "token_expiration": 31 });
+        assert_eq!(change(&admin, same.clone()).await, (200, String::new()));
+        drop(listener);
+        let mut again = same;
+        again["token_expiration"] = json!(32);
+        assert_eq!(change(&admin, again).await, (200, String::new()));
+        assert_eq!(values(&admin).await["token_expiration"]["value"], 32);
+        let (status, told) =
+            change(&admin, json!({ "audit_log_forward_endpoint": "127.0.0.1:1", "token_expiration": 33 }))
+                .await;
+        assert!(status == 400 && told.contains("does not answer"), "{told}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_certificate_is_handed_out_to_everybody_where_there_is_one() {
     on_each_engine(async |app| {
         let without = app.anonymous().get("/api/v2.0/systeminfo/getcert").await;

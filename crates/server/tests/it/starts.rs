@@ -21,7 +21,7 @@ const NO_PASSWORD: [(&str, &str); 1] = [("HARBOR_ADMIN_PASSWORD", "")];
 const SOON: Duration = Duration::from_secs(30);
 
 /// A folder with the key of an installation, so that several can share a database.
-fn folder_with_key() -> tempfile::TempDir {
+pub(crate) fn folder_with_key() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("secret.key"), "ab".repeat(32)).unwrap();
     folder

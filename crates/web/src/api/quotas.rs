@@ -10,7 +10,8 @@ use haven_core::access::require_system;
 use haven_core::quota::{self, Quota};
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The one thing that is counted.
 const STORAGE: &str = "storage";
@@ -25,7 +26,7 @@ pub(super) fn routes() -> Routes<Web> {
 
 #[derive(Deserialize)]
 struct Body {
-    hard: Option<Map<String, Value>>,
+    hard: Option<BTreeMap<String, Option<i64>>>,
 }
 
 async fn list(State(web): State<Web>, Asked(caller): Asked, mut params: Params) -> ApiResult<Response> {
@@ -62,14 +63,14 @@ async fn put(
 }
 
 /// The limit on storage, which is all that there can be.
-fn storage(hard: &Map<String, Value>) -> ApiResult<i64> {
+fn storage(hard: &BTreeMap<String, Option<i64>>) -> ApiResult<i64> {
     if hard.is_empty() {
         return Err(Error::bad_request("hard required in body").into());
     }
     if let Some(other) = hard.keys().find(|name| *name != STORAGE) {
         return Err(Error::bad_request(format!("resource {other} not support")).into());
     }
-    let limit = hard.get(STORAGE).and_then(Value::as_i64);
+    let limit = hard.get(STORAGE).copied().flatten();
     Ok(limit.ok_or_else(|| Error::bad_request("resource storage not found"))?)
 }
 

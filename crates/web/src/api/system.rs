@@ -59,10 +59,13 @@ async fn info(State(web): State<Web>, Asked(caller): Asked, origin: Origin) -> A
         "oidc_provider_name": if settings.auth_mode == "oidc_auth" { &settings.oidc_name } else { "" },
     });
     if let (true, Some(info)) = (require_reader(&caller).is_ok(), info.as_object_mut()) {
-        let host = origin.host.clone().unwrap_or_default();
+        let (host, url) = match &web.external_url {
+            Some(configured) => (configured.host.clone(), configured.to_string()),
+            None => (origin.host.clone().unwrap_or_default(), origin.base_url()),
+        };
         info.insert("current_time".into(), web.app.clock().now().rfc3339_millis().into());
         info.insert("registry_url".into(), host.into());
-        info.insert("external_url".into(), origin.base_url().into());
+        info.insert("external_url".into(), url.into());
         info.insert(
             "project_creation_restriction".into(),
             settings.project_creation_restriction.clone().into(),

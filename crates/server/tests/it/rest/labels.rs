@@ -315,3 +315,28 @@ async fn labels_filter_artifacts() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_gives_a_label_while_others_take_it_is_not_told_of_too_many() {
+    on_each_engine(async |app| {
+        push(&app, "v1").await;
+        let prod = global(&app, "prod").await;
+        let labels = format!("{WEB}/v1/labels");
+        for _ in 0..25 {
+            let at_once = (0..12).map(|n| {
+                let (admin, labels) = (app.admin(), labels.clone());
+                tokio::spawn(async move {
+                    match n % 2 {
+                        0 => admin.post(&labels, &json!({ "id": prod })).await,
+                        _ => admin.delete(&format!("{labels}/{prod}")).await,
+                    }
+                })
+            });
+            for one in at_once.collect::<Vec<_>>() {
+                let answer = one.await.unwrap();
+                assert!(matches!(answer.status, 200 | 404 | 409), "{}", answer.text());
+            }
+        }
+    })
+    .await;
+}

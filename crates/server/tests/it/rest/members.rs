@@ -377,3 +377,25 @@ async fn strangers_do_not_learn_who_is_a_member() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_summary_counts_whom_the_list_shows() {
+    on_each_engine(async |app| {
+        let (project, admin) = (app.project("team", false).await, app.admin());
+        app.person("ann").await;
+        assert_eq!(admin.post(MEMBERS, &user("ann", 2)).await.status, 201);
+        // As left by somebody who becomes a member in the moment in which their account goes.
+        let late =
+            "INSERT INTO project_member (project_id, entity_type, entity_id, role_id, created_at, updated_at)
+            VALUES ($1, $2, 2, $3, 1, 1)";
+        for (kind, role) in [("u", 2), ("g", 3)] {
+            app.db().execute(late, params![project, kind, role]).await.unwrap();
+        }
+        let summary = admin.get(&format!("{TEAM}/summary")).await.json();
+        assert_eq!(admin.get(MEMBERS).await.header("x-total-count"), "2");
+        let counts =
+            ["project_admin_count", "developer_count", "guest_count"].map(|role| summary[role].as_i64());
+        assert_eq!(counts, [Some(1), Some(1), None], "{summary}");
+    })
+    .await;
+}

@@ -54,6 +54,18 @@ async fn a_stranger_learns_only_what_logging_in_needs() {
 }
 
 #[tokio::test]
+async fn where_clients_are_told_to_come_is_what_the_configuration_says() {
+    on_each_engine(async |app| {
+        let external_url = Some("https://registry.example.com:8443".parse().unwrap());
+        let network = haven_web::conn::Network { external_url, ..haven_web::conn::Network::default() };
+        let known = app.admin_within(network).get(&format!("{API}/systeminfo")).await.json();
+        assert_eq!(known["registry_url"], "registry.example.com:8443", "whichever name was asked");
+        assert_eq!(known["external_url"], "https://registry.example.com:8443");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn monitors_find_what_they_ask_for() {
     on_each_engine(async |app| {
         let anonymous = app.anonymous();

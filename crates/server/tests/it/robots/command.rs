@@ -1,6 +1,7 @@
 //! `haven robot`, on a database that no server has open.
 
-use haven_db::testing::{empty, engines};
+use crate::starts::folder_with_key;
+use haven_db::testing::{engines, fresh};
 use haven_db::{Db, Options};
 use serde_json::Value;
 use std::path::Path;
@@ -27,7 +28,7 @@ fn text(output: &Output) -> String {
 #[tokio::test]
 async fn robots_are_made_listed_refreshed_and_deleted() {
     for engine in engines() {
-        let (folder, db) = (tempfile::tempdir().unwrap(), empty(engine).await.unwrap());
+        let (folder, db) = (folder_with_key(), fresh(engine).await.unwrap());
         let run = |arguments: &[&str]| haven(folder.path(), &db.options(), arguments);
         let json = |arguments: &[&str]| {
             let output = run(arguments);
