@@ -52,13 +52,13 @@ launch_replicas() {
     pids+=("$SPAWNED")
   done
   HAVEN_PIDS=("${pids[@]}")
-  wait_for 30 replicas_answer
+  wait_for 120 replicas_answer
 }
 
 replicas_answer() {
   local index
   for index in $(seq "$REPLICAS"); do
-    alive "${HAVEN_PIDS[index - 1]}" && curl -fsS -m 2 "http://${BACKENDS[index - 1]}/api/v2.0/ping" || return 1
+    alive "${HAVEN_PIDS[index - 1]}" && curl -fsS -m 5 "http://${BACKENDS[index - 1]}/api/v2.0/ping" || return 1
   done
 }
 
