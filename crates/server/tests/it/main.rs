@@ -13,6 +13,7 @@ mod fsck;
 mod graphs;
 mod guesses;
 mod hostile;
+mod interrupted_uploads;
 mod lately;
 mod lock_order;
 mod orphans;
