@@ -44,6 +44,21 @@ async fn a_lock_of_somebody_else_is_waited_for_but_not_for_ever(db: TestDb) {
     assert_eq!(count(&db).await, 2);
 }
 
+/// As long as the caller has said: another process may have much to write.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_write_of_another_process_is_outlasted() {
+    let db = testing::empty(Engine::Sqlite).await.unwrap();
+    counters(&db).await;
+    let other = Db::open(db.options()).await.unwrap();
+    let mut held = db.begin().await.unwrap();
+    held.execute(ADD, params![1]).await.unwrap();
+    let adding = tokio::spawn(async move { add(&other).await });
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    held.commit().await.unwrap();
+    assert_eq!(adding.await.unwrap().unwrap(), 1);
+    assert_eq!(count(&db).await, 2);
+}
+
 /// A way to the server that can be made to swallow everything.
 async fn way(server: String) -> (String, watch::Sender<bool>) {
     let (open, is_open) = watch::channel(true);
