@@ -45,7 +45,7 @@ async fn connect(server: &Server, trust: &Issued, alpn: &[u8]) -> std::io::Resul
 async fn http2_is_negotiated() {
     let (folder, issued) = (tempfile::tempdir().unwrap(), issue());
     let listener = Listener::tls(loopback().await, write(folder.path(), &issued));
-    let server = Server::with(listener, hello(), quick());
+    let server = Server::with(listener, hello(), long());
     let stream = connect(&server, &issued, b"h2").await.unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
@@ -64,7 +64,7 @@ async fn http2_is_negotiated() {
 async fn http1_is_served_to_those_who_ask_for_it() {
     let (folder, issued) = (tempfile::tempdir().unwrap(), issue());
     let listener = Listener::tls(loopback().await, write(folder.path(), &issued));
-    let server = Server::with(listener, hello(), quick());
+    let server = Server::with(listener, hello(), long());
     let stream = connect(&server, &issued, b"http/1.1").await.unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
@@ -76,7 +76,7 @@ async fn http1_is_served_to_those_who_ask_for_it() {
 async fn a_handshake_that_does_not_go_on_is_cut() {
     let (folder, issued) = (tempfile::tempdir().unwrap(), issue());
     let listener = Listener::tls(loopback().await, write(folder.path(), &issued));
-    let server = Server::with(listener, hello(), Limits { handshake_timeout: SHORT, ..quick() });
+    let server = Server::with(listener, hello(), Limits { handshake_timeout: SHORT, ..long() });
     assert!(until_closed(&mut server.connect().await).await.is_empty());
 }
 
@@ -84,7 +84,7 @@ async fn a_handshake_that_does_not_go_on_is_cut() {
 async fn a_new_certificate_is_taken_up_and_a_bad_one_is_not() {
     let (folder, old, new) = (tempfile::tempdir().unwrap(), issue(), issue());
     let certificates = write(folder.path(), &old);
-    let server = Server::with(Listener::tls(loopback().await, certificates.clone()), hello(), quick());
+    let server = Server::with(Listener::tls(loopback().await, certificates.clone()), hello(), long());
     assert!(connect(&server, &old, b"h2").await.is_ok());
     assert!(!certificates.reload().unwrap(), "nothing changed");
 
