@@ -1,7 +1,7 @@
 //! Uploads that break off, outlive their process, are given up, or meet others of the same.
 
 use crate::uploads::{broken_off, count, dripping, finish, holds, is, open, patch, standing, stored, told};
-use crate::{on_each_engine, on_files};
+use crate::{at_rest, on_each_engine, on_files};
 use axum::body::Bytes;
 use haven_blobs::{BlobStore as _, Filesystem, Upload};
 use haven_core::registry::{Purge, purge_uploads};
@@ -132,9 +132,7 @@ async fn what_a_vanished_client_sent_is_kept_and_can_be_gone_on_with() {
         assert!(request.await.is_err());
         sender.send(Ok(Bytes::from_static(b"hel"))).unwrap();
         sender.send(Err(broken_off())).unwrap();
-        app.app.tasks.close();
-        app.app.tasks.wait().await;
-        app.app.tasks.reopen();
+        at_rest(&app).await;
         assert_eq!(standing(&admin, &session).await, is(204, "0-2"));
         assert_eq!(patch(&admin, &session, "3-4", "lo").await.status, 202);
         assert_eq!(finish(&admin, &session, &Digest::sha256(b"hello"), "").await.status, 201);
@@ -243,8 +241,7 @@ async fn a_monolithic_upload_whose_client_has_gone_leaves_nothing() {
             sending.abort();
             assert!(sending.await.unwrap_err().is_cancelled());
             sender.send(Err(broken_off())).unwrap();
-            app.app.tasks.close();
-            app.app.tasks.wait().await;
+            at_rest(&app).await;
             assert_eq!(stored(&app).await, before, "nobody knows of the session");
         }
     })

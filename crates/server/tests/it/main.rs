@@ -47,6 +47,13 @@ async fn on_files<F: Future<Output = ()>>(story: impl Fn(TestApp) -> F) {
     }
 }
 
+/// Waits until nothing goes on any more beside requests that have been answered or given up.
+async fn at_rest(app: &TestApp) {
+    app.app.tasks.close();
+    app.app.tasks.wait().await;
+    app.app.tasks.reopen();
+}
+
 /// Runs a story on each engine, with an application of its own each time.
 async fn on_each_engine<F: Future<Output = ()>>(story: impl Fn(TestApp) -> F) {
     for engine in engines() {

@@ -3,7 +3,7 @@
 //! Whatever is refused must leave nothing behind: rows and files are counted around it.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
 
-use crate::on_each_engine;
+use crate::{at_rest, on_each_engine};
 use axum::body::{Body, Bytes};
 use haven_core::access::Role;
 use haven_oci::{Algorithm, Digest};
@@ -43,6 +43,8 @@ pub(crate) async fn count(app: &TestApp, table: &str) -> i64 {
 }
 
 pub(crate) async fn stored(app: &TestApp) -> Stored {
+    // A request waits for its cleaning for a moment only.
+    at_rest(app).await;
     let mut rows = Vec::new();
     for table in TABLES {
         rows.push((table, count(app, table).await));
