@@ -6,6 +6,7 @@
 mod removals;
 mod silence;
 
+use crate::at_rest;
 use crate::uploads::count;
 use haven_blobs::object::testing::{Asked, Fault, Proxy, Rule, bucket, impatient};
 use haven_blobs::verify;
@@ -21,10 +22,10 @@ use std::time::{Duration, Instant};
 use tracing::subscriber::DefaultGuard;
 
 const UPLOADS: &str = "/v2/library/app/blobs/uploads/";
-/// How long an answer of the storage is waited for.
-const PATIENCE: Duration = Duration::from_millis(800);
-/// An answer of ours, on a busy machine.
-const SOON: Duration = Duration::from_secs(8);
+/// How long an answer of the storage is waited for: longer than the server of the tests takes for one on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A few such waits, on a busy machine.
+const SOON: Duration = Duration::from_secs(25);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const PART: usize = 5 << 20;
 const DEEP: Options =
@@ -121,13 +122,6 @@ async fn is_sound(app: &TestApp, about: &str) {
         let verified = verify(&*blobs, &digest, size.unsigned_abs(), |_| {}).await.unwrap();
         assert!(verified, "{about}: {digest}");
     }
-}
-
-/// Nothing goes on beside requests any more.
-async fn at_rest(app: &TestApp) {
-    app.app.tasks.close();
-    app.app.tasks.wait().await;
-    app.app.tasks.reopen();
 }
 
 fn blob(bytes: &[u8]) -> String {
