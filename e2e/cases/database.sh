@@ -80,7 +80,7 @@ expect 'at once' test $((SECONDS - started)) -le 20
 
 # ---- when it is back
 run_postgres
-expect 'PostgreSQL is back' wait_for 30 psql_admin 'SELECT 1'
+expect 'PostgreSQL is back' wait_for 120 psql_admin 'SELECT 1'
 expect 'Haven finds it by itself' wait_for 60 curl -fsS -m 5 -o /dev/null "$BASE/healthz"
 expect_http 'what was there is there' 200 GET "/v2/$app/manifests/v1" "${AS_ADMIN[@]}"
 # The request that lost its database could not say how far it came; its hold on the upload ends by itself.
