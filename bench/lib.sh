@@ -38,17 +38,19 @@ finish_all() {
 
 port_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+# free_port : says one that nobody listens on, and none twice: whom the first was for may not listen yet.
 free_port() {
   local port
   while :; do
     port=$((20000 + RANDOM % 12000))
-    port_free "$port" && echo "$port" && return
+    ! grep -qx "$port" "$WORK/ports" 2>/dev/null || continue
+    port_free "$port" && echo "$port" | tee -a "$WORK/ports" && return
   done
 }
 
 # wait_for PID URL : until the server of this process answers, whatever it says.
 wait_for() {
-  local pid=$1 url=$2 limit=$((SECONDS + 60))
+  local pid=$1 url=$2 limit=$((SECONDS + 120))
   until curl -ks -o /dev/null -m 2 "$url"; do
     if ! alive "$pid" || [ "$SECONDS" -gt "$limit" ]; then
       echo "bench: nothing answers at $url" >&2

@@ -13,7 +13,7 @@ start_docker() {
   mkdir -p "$DOCKER_CONFIG"
   spawn dockerd dockerd --data-root "$WORK/docker" --exec-root "$DOCKER_DIR/exec" -H "$DOCKER_HOST" \
     --pidfile "$DOCKER_DIR/docker.pid" --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs
-  if ! wait_for 60 docker version; then
+  if ! wait_for 120 docker version; then
     fail 'dockerd starts'
     tail -n 20 "$WORK/dockerd.log"
     exit 1
@@ -39,7 +39,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
   address = "$CONTAINERD_ADDRESS"
 TOML
   spawn containerd containerd --config "$WORK/containerd.toml"
-  if ! wait_for 30 ctr version; then
+  if ! wait_for 120 ctr version; then
     fail 'containerd starts'
     tail -n 20 "$WORK/containerd.log"
     exit 1

@@ -140,9 +140,9 @@ finish() {
 # settle PID : waits for one that was asked to end, and insists.
 settle() {
   local pid=$1 tick
-  for tick in $(seq 150); do
+  for tick in $(seq 600); do
     alive "$pid" || break
-    [ "$tick" = 150 ] && kill -KILL "$pid" 2>/dev/null
+    [ "$tick" = 600 ] && kill -KILL "$pid" 2>/dev/null
     sleep 0.1
   done
   wait "$pid" 2>/dev/null
@@ -184,11 +184,13 @@ wait_for() {
 
 port_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+# free_port : says one that nobody listens on, and none twice: whom the first was for may not listen yet.
 free_port() {
   local port
   while :; do
     port=$((20000 + RANDOM % 10000))
-    port_free "$port" && echo "$port" && return
+    ! grep -qx "$port" "$WORK/ports" 2>/dev/null || continue
+    port_free "$port" && echo "$port" | tee -a "$WORK/ports" && return
   done
 }
 
@@ -211,7 +213,7 @@ start_postgres() {
     >"$WORK/initdb.log" 2>&1 || { cat "$WORK/initdb.log"; return 1; }
   export PG_PORT
   run_postgres
-  wait_for 30 psql_admin 'SELECT 1'
+  wait_for 120 psql_admin 'SELECT 1'
 }
 
 # run_postgres : the cluster's server, at first or again. Sets PG_PID.
@@ -236,7 +238,7 @@ start_s3() {
   spawn s3 env RUST_LOG=error "$HAVEN_E2E_S3_SERVER" --host 127.0.0.1 --port "$port" \
     --access-key haven --secret-key haven-e2e-secret "$WORK/s3"
   # Without a signature it refuses, but it answers.
-  wait_for 30 curl -sS -m 2 "$S3_URL/"
+  wait_for 120 curl -sS -m 5 "$S3_URL/"
 }
 
 # on_s3 : Haven keeps its blobs there. What looks at every answer is not sent elsewhere.
@@ -283,7 +285,7 @@ launch_haven() {
   # Haven refuses a HAVEN_… variable that it does not know, and this suite has some of its own.
   spawn haven env -i "${HAVEN_ENV[@]}" "$HAVEN_BIN" serve
   HAVEN_PIDS=("$SPAWNED")
-  wait_for 30 haven_answers
+  wait_for 120 haven_answers
 }
 
 # finish_haven [SIGNAL] : every replica, all asked before any is waited for.
@@ -293,7 +295,7 @@ finish_haven() {
   for pid in "${HAVEN_PIDS[@]}"; do settle "$pid"; done
 }
 
-haven_answers() { alive "${HAVEN_PIDS[0]}" && curl -fsS -m 2 "$BASE/api/v2.0/ping"; }
+haven_answers() { alive "${HAVEN_PIDS[0]}" && curl -fsS -m 5 "$BASE/api/v2.0/ping"; }
 
 # admin METHOD PATH [JSON] : a REST call as the administrator; says the body, fails on an error status.
 admin() {

@@ -43,6 +43,8 @@ CONF
   NGINX_PID=$SPAWNED
 }
 
+proxy_listens() { ! port_free "${REGISTRY##*:}"; }
+
 # launch_replicas : all of them at once, which is how a first start on an empty database comes about too.
 launch_replicas() {
   local index pids=()
@@ -52,13 +54,13 @@ launch_replicas() {
     pids+=("$SPAWNED")
   done
   HAVEN_PIDS=("${pids[@]}")
-  wait_for 30 replicas_answer
+  wait_for 120 replicas_answer
 }
 
 replicas_answer() {
   local index
   for index in $(seq "$REPLICAS"); do
-    alive "${HAVEN_PIDS[index - 1]}" && curl -fsS -m 2 "http://${BACKENDS[index - 1]}/api/v2.0/ping" || return 1
+    alive "${HAVEN_PIDS[index - 1]}" && curl -fsS -m 5 "http://${BACKENDS[index - 1]}/api/v2.0/ping" || return 1
   done
 }
 
@@ -77,7 +79,7 @@ start_replicas() {
     HAVEN_ENV+=(HAVEN_STORAGE_SERVICE__FILESYSTEM__ROOTDIRECTORY="$WORK/data/registry")
   fi
   start_proxy "${REGISTRY##*:}" "${BACKENDS[@]}"
-  launch_replicas
+  launch_replicas && wait_for 120 proxy_listens
 }
 
 # crossings : of the proxy's log, how many upload sessions there were, and how many of them met more than one replica.

@@ -8,7 +8,7 @@
 #   HAVEN_E2E_REPLICAS=2          so many replicas on that PostgreSQL and one storage, behind a round-robin nginx
 #   HAVEN_E2E_STORAGE=s3          Haven keeps blobs in a throw-away S3 server instead of a folder
 #   HAVEN_E2E_OPTIONAL='a b'      cases that are skipped, not failed, when their client could not be installed
-#   HAVEN_E2E_LIMIT=180           seconds that a case may take
+#   HAVEN_E2E_LIMIT=600           seconds that a case may take
 #   HAVEN_E2E_SKIP_INSTALL=1      what is needed is there
 #   HAVEN_E2E_KEEP=1              keeps the folder with logs and data
 set -uo pipefail
@@ -16,7 +16,7 @@ set -uo pipefail
 E2E=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ALL='protocol transfer people terraform harbor-cli schemathesis conformance docker podman skopeo buildah ctr crane oras helm cosign disk database'
 [ "${HAVEN_E2E_REPLICAS:-1}" = 1 ] || ALL+=' failover'
-: "${HAVEN_BIN:=$E2E/../target/release/haven}" "${HAVEN_E2E_LIMIT:=180}"
+: "${HAVEN_BIN:=$E2E/../target/release/haven}" "${HAVEN_E2E_LIMIT:=600}"
 : "${HAVEN_E2E_CACHE:=${XDG_CACHE_HOME:-$HOME/.cache}/haven-e2e/bin}"
 export HAVEN_BIN HAVEN_E2E_CACHE
 
@@ -68,7 +68,7 @@ count() { grep -c "^$1 $2" "$HAVEN_E2E_RESULTS"; }
 run_case() {
   local name=$1 status=0 started=$SECONDS
   mkdir "$WORK/$name"
-  HAVEN_E2E_WORK=$WORK/$name timeout --kill-after=40 "$HAVEN_E2E_LIMIT" bash "$E2E/cases/$name.sh" >"$WORK/$name.log" 2>&1 &
+  HAVEN_E2E_WORK=$WORK/$name timeout --kill-after=90 "$HAVEN_E2E_LIMIT" bash "$E2E/cases/$name.sh" >"$WORK/$name.log" 2>&1 &
   RUNNING=$!
   wait "$RUNNING" || status=$?
   RUNNING=

@@ -57,12 +57,14 @@ start() {
     -c listen_addresses=127.0.0.1 -c max_connections=400 -c shared_buffers=64MB \
     -c fsync=off -c synchronous_commit=off -c full_page_writes=off >"$folder/server.log" 2>&1 </dev/null &
   server=$!
-  for _ in $(seq 150); do
+  for _ in $(seq 600); do
     kill -0 "$server" 2>/dev/null || break
     # The file has a ready line once the server takes connections.
     [ "$(sed -n 8p "$folder/data/postmaster.pid" 2>/dev/null | tr -d ' ')" = ready ] && return 0
     sleep 0.1
   done
+  # It has ended, or takes for ever.
+  kill -INT "$server" 2>/dev/null || true
   wait "$server" || true
   server=
   return 1

@@ -35,11 +35,13 @@ start() {
   RUST_LOG=${RUST_LOG-error} setpriv --pdeathsig TERM "$program" --host 127.0.0.1 --port "$1" \
     --access-key haven --secret-key haven-test-secret "$folder/data" >"$folder/server.log" 2>&1 </dev/null &
   server=$!
-  for _ in $(seq 100); do
+  for _ in $(seq 600); do
     kill -0 "$server" 2>/dev/null || break
     answers "$1" && return 0
     sleep 0.1
   done
+  # It has ended, or takes for ever.
+  kill "$server" 2>/dev/null || true
   wait "$server" || true
   server=
   return 1

@@ -78,7 +78,7 @@ sleep 2.1
 expect_http 'its health' 200 GET /api/v2.0/health
 expect_eq 'names the storage' 'registry,registryctl' "$(jq -r '[.components[] | select(.status == "unhealthy").name] | join(",")' "$BODY")"
 finish_haven
-run env -i "${HAVEN_ENV[@]}" HAVEN_LISTEN="127.0.0.1:$(free_port)" timeout 20 "$HAVEN_BIN" serve
+run env -i "${HAVEN_ENV[@]}" HAVEN_LISTEN="127.0.0.1:$(free_port)" timeout 60 "$HAVEN_BIN" serve
 expect_eq 'it does not start on one' 1 "$STATUS"
 expect_match 'and says why' 'blob folder .* cannot be used.*Read-only file system' "$OUT"
 mount -o remount,rw "$disk"

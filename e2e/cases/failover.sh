@@ -17,7 +17,7 @@ expect_eq 'an upload has begun' '202 0-999999' "$CODE $(header Range)"
 kept=$(location)
 
 # The rest comes slowly to the first replica, which dies meanwhile.
-spawn slow curl -sS --limit-rate 1M -X PATCH "${AS_ADMIN[@]}" "${OCTETS[@]}" -H 'Expect:' --data-binary @"$WORK/rest" \
+spawn slow curl -sS --limit-rate 200K -X PATCH "${AS_ADMIN[@]}" "${OCTETS[@]}" -H 'Expect:' --data-binary @"$WORK/rest" \
   "http://${BACKENDS[0]}${kept#"$BASE"}"
 slow=$SPAWNED
 sleep 1

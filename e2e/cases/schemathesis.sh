@@ -22,7 +22,7 @@ fits() {
   shift 2
   (cd "$WORK" && expect "$name" schemathesis --config-file "$WORK/schemathesis.toml" run "$E2E/../api/openapi.yaml" \
     --url "$BASE/api/v2.0" --auth "admin:$ADMIN_PASSWORD" --checks "$CHECKS" --phases examples,coverage,fuzzing \
-    --max-examples "$examples" --seed 7 --no-shrink --suppress-health-check all --continue-on-failure --request-timeout 20 --warnings off "$@")
+    --max-examples "$examples" --seed 7 --no-shrink --suppress-health-check all --continue-on-failure --request-timeout 90 --warnings off "$@")
 }
 
 # made PATH JSON : the number of what was made.

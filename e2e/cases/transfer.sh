@@ -231,7 +231,11 @@ for signal in TERM KILL; do
   expect_eq 'its first piece' '202 0-999999' "$CODE $(header Range)"
   kept=$(location)
   # The rest comes slowly, and the server goes while it comes. TERM lets it come to its end; KILL does not.
-  spawn slow curl -sS --limit-rate 1M -X PATCH "${dev[@]}" "${OCTETS[@]}" -H 'Expect:' --data-binary @"$WORK/rest" "$kept"
+  rate=1M
+  [ $signal = TERM ] || rate=200K
+  rm -f "$WORK/slow.log"
+  spawn slow curl -sSv --limit-rate $rate -X PATCH "${dev[@]}" "${OCTETS[@]}" -H 'Expect:' --data-binary @"$WORK/rest" "$kept"
+  wait_for 60 grep -q '^> PATCH' "$WORK/slow.log"
   sleep 1
   finish_haven $signal
   finish "$SPAWNED"

@@ -172,23 +172,32 @@ mod tests {
         (Peer::parse(&line.to_string(), connector).unwrap(), folder)
     }
 
+    /// Whether a run ends like this, if it is long enough for answers to come on this machine.
+    async fn ends(peer: &Peer, blobs: &Blobs, like_this: impl Fn(Result<u64>) -> bool) -> bool {
+        let times = (0..12).map(|n| Duration::from_millis(50 << n));
+        for time in times {
+            let registry = Registry::open(peer, "library/bench", "pull").await.unwrap();
+            let ended = over1(registry, blobs.digest(0), blobs.size(), Instant::now() + time).await;
+            if like_this(ended) {
+                return true;
+            }
+        }
+        false
+    }
+
     #[tokio::test]
     async fn a_wrong_answer_ends_the_run() {
         let blobs = Blobs::new(1);
         let right: Vec<u8> = blobs.pieces(0).flatten().collect();
         let (peer, _folder) = server(right.clone());
         provide(&peer, &blobs, 0).await.unwrap();
-        let end = Instant::now() + Duration::from_millis(50);
-        let registry = Registry::open(&peer, "library/bench", "pull").await.unwrap();
-        assert!(over1(registry, blobs.digest(0), blobs.size(), end).await.unwrap() > 0);
+        assert!(ends(&peer, &blobs, |read| read.unwrap() > 0).await);
 
         let (peer, _folder) = server([&right[1..], b"x"].concat());
         let error = provide(&peer, &blobs, 0).await.unwrap_err();
         assert!(error.to_string().contains("came back as"), "{error}");
 
         let (peer, _folder) = server(right[1..].to_vec());
-        let end = Instant::now() + Duration::from_millis(50);
-        let registry = Registry::open(&peer, "library/bench", "pull").await.unwrap();
-        assert!(over1(registry, blobs.digest(0), blobs.size(), end).await.is_err());
+        assert!(ends(&peer, &blobs, |read| read.is_err()).await);
     }
 }

@@ -26,7 +26,8 @@ pub struct SqliteOptions {
     pub readers: usize,
     /// Sync every commit to the disk. Off only in tests: a power cut may then lose the last commits.
     pub durable: bool,
-    /// How long to wait for the writer or for a reader before [`Kind::Busy`](crate::Kind::Busy).
+    /// How long to wait for the writer, for a reader, or for another process that writes, before
+    /// [`Kind::Busy`](crate::Kind::Busy).
     pub wait: Duration,
     /// After so long without a statement a transaction is taken for forgotten and rolled back.
     pub idle: Duration,

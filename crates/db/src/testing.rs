@@ -13,6 +13,10 @@ use tokio::sync::OnceCell;
 
 use crate::{Db, Engine, Error, Options, PostgresOptions, Result, SqliteOptions, migrate};
 
+/// Nothing is given up sooner: a machine that is busy with many tests takes its time, and one that stands still for a moment
+/// is no fault of theirs. Tests about patience set their own.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// A database that is gone when this is dropped. Dereferences to its [`Db`].
 #[derive(Debug)]
 pub struct TestDb {
@@ -120,7 +124,8 @@ async fn sqlite(template: Option<&[u8]>) -> Result<TestDb> {
 }
 
 fn sqlite_options(path: PathBuf) -> Options {
-    Options::Sqlite(SqliteOptions { durable: false, ..SqliteOptions::new(path) })
+    let (wait, idle) = (PATIENCE, PATIENCE);
+    Options::Sqlite(SqliteOptions { durable: false, wait, idle, ..SqliteOptions::new(path) })
 }
 
 async fn sqlite_template() -> &'static [u8] {
@@ -142,8 +147,7 @@ async fn postgres(server: &str, migrated: bool) -> Result<TestDb> {
     admin.execute(&format!("CREATE DATABASE {name} TEMPLATE {template}"), &[]).await?;
     admin.close().await;
     let database = Database { server: server.to_owned(), name };
-    let options = PostgresOptions { max_connections: 12, ..PostgresOptions::new(database.url()) };
-    let options = Options::Postgres(options);
+    let options = Options::Postgres(PostgresOptions { max_connections: 12, ..patient(database.url()) });
     let db = Db::open(options.clone()).await?;
     Ok(TestDb { db, options, _home: Home::Server { _database: database } })
 }
@@ -168,11 +172,17 @@ async fn postgres_template(server: &str, admin: &Db) -> Result<String> {
 }
 
 async fn connect(url: &str, max_connections: usize) -> Result<Db> {
-    // Test processes that start together wait for whoever makes the template.
-    let patient = Duration::from_secs(120);
-    let options =
-        PostgresOptions { lock_timeout: patient, statement_timeout: patient, ..PostgresOptions::new(url) };
-    Db::open(Options::Postgres(PostgresOptions { max_connections, ..options })).await
+    Db::open(Options::Postgres(PostgresOptions { max_connections, ..patient(url) })).await
+}
+
+fn patient(url: impl Into<String>) -> PostgresOptions {
+    PostgresOptions {
+        connect_timeout: PATIENCE,
+        statement_timeout: PATIENCE,
+        lock_timeout: PATIENCE,
+        idle: PATIENCE,
+        ..PostgresOptions::new(url)
+    }
 }
 
 /// A database on the server, dropped with this.

@@ -264,7 +264,8 @@ fn router(app: &Arc<App>, network: Network) -> Router {
         metrics: Metrics::new("test"),
         network,
         version: "test",
-        api_timeout: Duration::from_secs(60),
+        // Longer than any answer takes on a machine that is busy with many tests.
+        api_timeout: Duration::from_secs(600),
     })
 }
 

@@ -9,7 +9,7 @@ use haven_db::{Engine, Timestamp, params};
 use serde_json::json;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -199,8 +199,12 @@ async fn endpoint(place: &Place, endpoint: &str, skip: bool) {
 #[tokio::test]
 async fn lines_wait_for_a_server_that_is_away() {
     for place in places().await {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        // Bound without listening, so that nobody else is given the address while the server is away.
+        let held = TcpSocket::new_v4().unwrap();
+        held.set_reuseaddr(true).unwrap();
+        held.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = held.local_addr().unwrap();
+        let listener = TcpListener::bind(address).await.unwrap();
         // The settings look whether it is there.
         endpoint(&place, &address.to_string(), false).await;
         drop(listener.accept().await.unwrap());

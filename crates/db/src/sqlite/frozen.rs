@@ -8,7 +8,7 @@ use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags};
@@ -33,10 +33,10 @@ pub(super) fn is_read_only(path: &Path) -> bool {
 
 impl Frozen {
     /// None where SQLite can read the file beside others.
-    pub(super) fn if_needed(path: &Path) -> Result<Option<Self>> {
+    pub(super) fn if_needed(path: &Path, wait: Duration) -> Result<Option<Self>> {
         let reads =
             |reader: Connection| reader.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()));
-        if open_reader(path, OpenFlags::empty()).is_ok_and(|reader| reads(reader).is_ok()) {
+        if open_reader(path, OpenFlags::empty(), wait).is_ok_and(|reader| reads(reader).is_ok()) {
             return Ok(None);
         }
         let mut log = path.as_os_str().to_owned();

@@ -51,7 +51,7 @@ impl Sqlite {
 
     /// Without a writer: whatever would write finds the database closed.
     fn open_for_reading(options: &SqliteOptions) -> Result<Self> {
-        let frozen = Frozen::if_needed(&options.path)?;
+        let frozen = Frozen::if_needed(&options.path, options.wait)?;
         let (requests, _) = channel();
         let readers = open_readers(options, frozen.as_ref())?;
         Ok(Self { readers, requests, thread: Mutex::default(), wait: options.wait, frozen })
@@ -151,8 +151,8 @@ fn open_writer(options: &SqliteOptions) -> Result<Connection> {
     let synchronous = if options.durable { "FULL" } else { "OFF" };
     let prepare = || {
         let conn = Connection::open_with_flags(&options.path, flags)?;
-        conn.busy_timeout(BUSY)?;
-        use_wal(&conn)?;
+        conn.busy_timeout(options.wait)?;
+        use_wal(&conn, options.wait)?;
         conn.pragma_update(None, "synchronous", synchronous)?;
         conn.pragma_update(None, "foreign_keys", "ON")?;
         // What a large transaction changes stays there until it is written once.
@@ -165,13 +165,13 @@ fn open_writer(options: &SqliteOptions) -> Result<Connection> {
 }
 
 /// Several processes that open a new file together are told at once that it is locked, busy timeout or not.
-fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
+fn use_wal(conn: &Connection, wait: Duration) -> rusqlite::Result<()> {
     let started = Instant::now();
     loop {
         match conn.pragma_update(None, "journal_mode", "WAL") {
             Err(error)
                 if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
-                    && started.elapsed() < BUSY =>
+                    && started.elapsed() < wait =>
             {
                 std::thread::sleep(Duration::from_millis(5));
             }
@@ -182,24 +182,21 @@ fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
 
 fn open_readers(options: &SqliteOptions, frozen: Option<&Frozen>) -> Result<Readers> {
     let open = |_| match frozen {
-        Some(frozen) => open_reader(&frozen.uri(), OpenFlags::SQLITE_OPEN_URI),
-        None => open_reader(&options.path, OpenFlags::empty()),
+        Some(frozen) => open_reader(&frozen.uri(), OpenFlags::SQLITE_OPEN_URI, options.wait),
+        None => open_reader(&options.path, OpenFlags::empty(), options.wait),
     };
     let connections = (0..options.readers.max(1)).map(open).collect::<Result<_>>()?;
     Ok(Readers::new(connections, options.wait))
 }
 
-fn open_reader(path: &Path, more: OpenFlags) -> Result<Connection> {
+fn open_reader(path: &Path, more: OpenFlags, wait: Duration) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
     let prepare = || {
         let conn = Connection::open_with_flags(path, flags)?;
-        conn.busy_timeout(BUSY)?;
+        conn.busy_timeout(wait)?;
         conn.pragma_update(None, "cache_size", "-8192")?;
         conn.set_prepared_statement_cache_capacity(256);
         Ok(conn)
     };
     prepare().map_err(failure)
 }
-
-/// How long SQLite itself waits for a lock of another process.
-const BUSY: Duration = Duration::from_secs(5);

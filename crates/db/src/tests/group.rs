@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::sync::Barrier;
 
 use super::{count, counters};
@@ -97,19 +98,16 @@ async fn acknowledged_means_visible() {
 async fn waiting_for_the_writer_has_an_end() {
     let db = sqlite().await;
     let Options::Sqlite(options) = db.options() else { unreachable!() };
-    let db = Db::open(Options::Sqlite(SqliteOptions { wait: Duration::from_millis(100), ..options }))
-        .await
-        .unwrap();
+    let wait = Duration::from_secs(2);
+    let db = Db::open(Options::Sqlite(SqliteOptions { wait, ..options })).await.unwrap();
     let mut tx = db.begin().await.unwrap();
     assert_eq!(db.begin().await.unwrap_err().kind, Kind::Busy);
-    let late = tokio::spawn({
-        let db = db.clone();
-        async move { db.execute(ADD, params![1]).await }
-    });
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    let mut late = Box::pin(async { db.execute(ADD, params![1]).await });
+    assert!((&mut late).now_or_never().is_none(), "it waits from now on");
+    tokio::time::sleep(wait + Duration::from_millis(100)).await;
     tx.execute(ADD, params![5]).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(late.await.unwrap().unwrap_err().kind, Kind::Busy);
+    assert_eq!(late.await.unwrap_err().kind, Kind::Busy);
     db.execute(ADD, params![1]).await.unwrap();
     assert_eq!(count(&db).await, 6);
 }

@@ -32,6 +32,10 @@ macro_rules! on_both {
 use on_both;
 
 use crate::{Db, params};
+use std::time::Duration;
+
+/// Short of the patience of a test's database, and long for everything that does not wait for just that.
+const SOON: Duration = Duration::from_secs(60);
 
 /// A table to play with.
 async fn counters(db: &Db) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{count, counters, on_both};
+use super::{SOON, count, counters, on_both};
 use crate::testing::TestDb;
 use crate::{Db, Engine, Kind, Options, params};
 
@@ -69,12 +69,13 @@ async fn an_attempt_that_finds_nothing_holds_nothing(db: TestDb) {
         first.commit().await.unwrap();
         let second = waiting.await.unwrap();
         // It waited for the row, which then had too little, and a third one need not wait for it.
-        let third = tokio::time::timeout(Duration::from_secs(1), db.execute(ADD, params![1])).await;
+        let third = tokio::time::timeout(SOON, db.execute(ADD, params![1])).await;
         assert_eq!(third.unwrap().unwrap(), 1);
         drop(second);
     } else {
-        first.commit().await.unwrap();
-        drop(waiting.await.unwrap());
+        // The first is told when the group is on the disk, and the second may be in it.
+        let (committed, ()) = tokio::join!(first.commit(), async { drop(waiting.await.unwrap()) });
+        committed.unwrap();
         db.execute(ADD, params![1]).await.unwrap();
     }
     assert_eq!(count(&db).await, 2);
@@ -180,7 +181,7 @@ async fn check_then_write_behind_a_lock(db: TestDb) {
 
 /// The same database with little patience.
 async fn hasty(db: &TestDb) -> Db {
-    let patience = Duration::from_millis(300);
+    let patience = Duration::from_secs(2);
     Db::open(match db.options() {
         Options::Sqlite(options) => Options::Sqlite(crate::SqliteOptions { idle: patience, ..options }),
         Options::Postgres(options) => Options::Postgres(crate::PostgresOptions { idle: patience, ..options }),

@@ -10,6 +10,7 @@ use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use tokio::net::TcpSocket;
 
 pub(crate) const PASSWORD: &str = "Correct-horse-7";
 
@@ -18,6 +19,8 @@ pub(crate) struct Haven {
     program: PathBuf,
     folder: PathBuf,
     address: String,
+    /// Bound there without listening, so that nobody else is given the address while the program is dead.
+    _place: TcpSocket,
     database: String,
     pub(crate) storage: Storage,
     child: Option<Child>,
@@ -25,9 +28,11 @@ pub(crate) struct Haven {
 
 impl Haven {
     pub(crate) fn new(program: PathBuf, folder: &Path, database: String, storage: Storage) -> Self {
-        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
         let address = socket.local_addr().unwrap().to_string();
-        Self { program, folder: folder.to_owned(), address, database, storage, child: None }
+        Self { program, folder: folder.to_owned(), address, _place: socket, database, storage, child: None }
     }
 
     /// Its database, beside it.
@@ -70,7 +75,7 @@ impl Haven {
             }
             let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
             assert!(ended.is_none(), "it ended by itself: {ended:?}, see {}", self.folder.display());
-            assert!(started.elapsed() < Duration::from_secs(30), "no answer, see {}", self.folder.display());
+            assert!(started.elapsed() < Duration::from_secs(120), "no answer, see {}", self.folder.display());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

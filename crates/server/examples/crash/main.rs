@@ -54,7 +54,7 @@ const CLIENTS: usize = 6;
 const CLAIM: Duration = Duration::from_secs(17);
 
 /// Nothing may be waited for longer than this.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(120);
 /// Longer than an upload may rest.
 const OLD: Duration = Duration::from_secs(3 * 3600);
 

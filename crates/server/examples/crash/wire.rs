@@ -70,10 +70,10 @@ impl Api {
             let body = body.collect().await?.to_bytes();
             Ok::<_, hyper::Error>(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
         };
-        let answer = tokio::time::timeout(Duration::from_secs(60), answer).await;
+        let answer = tokio::time::timeout(Duration::from_secs(120), answer).await;
         driver.abort();
         answer
-            .map_err(|_| io::Error::other(format!("no answer for a minute: {path}")))?
+            .map_err(|_| io::Error::other(format!("no answer for two minutes: {path}")))?
             .map_err(io::Error::other)
     }
 

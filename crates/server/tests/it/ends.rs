@@ -2,7 +2,7 @@
 //! when it is told to end.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
-use crate::processes::{Haven, answer, ask, get};
+use crate::processes::{Haven, SOON, answer, ask, get};
 use axum::body::Bytes;
 use haven_db::Engine;
 use haven_db::testing::empty;
@@ -17,8 +17,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::time::timeout;
-
-const SOON: Duration = Duration::from_secs(30);
 
 async fn push(haven: &Haven, blob: &[u8]) -> Digest {
     let digest = Digest::sha256(blob);

@@ -13,6 +13,7 @@ mod fsck;
 mod graphs;
 mod guesses;
 mod hostile;
+mod interrupted_uploads;
 mod lately;
 mod lock_order;
 mod orphans;
@@ -44,6 +45,13 @@ async fn on_files<F: Future<Output = ()>>(story: impl Fn(TestApp) -> F) {
     if haven_blobs::object::testing::bucket().is_none() {
         on_each_engine(story).await;
     }
+}
+
+/// Waits until nothing goes on any more beside requests that have been answered or given up.
+async fn at_rest(app: &TestApp) {
+    app.app.tasks.close();
+    app.app.tasks.wait().await;
+    app.app.tasks.reopen();
 }
 
 /// Runs a story on each engine, with an application of its own each time.

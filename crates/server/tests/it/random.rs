@@ -5,7 +5,9 @@
 
 mod bodies;
 mod dice;
+mod doors;
 mod pool;
+mod registry;
 mod requests;
 mod scene;
 mod watch;

@@ -1,7 +1,7 @@
 //! Access tokens: how they are made and ended, and that they never do more than they were made for.
 
 use super::{API, refusal, told};
-use crate::on_each_engine;
+use crate::{at_rest, on_each_engine};
 use haven_core::access::Role;
 use haven_core::access_tokens;
 use haven_testkit::{Answer, Client, TestApp, image};
@@ -436,15 +436,20 @@ async fn its_use_is_seen_and_seldom_written_down() {
         let used = async || {
             app.admin().get(&format!("{MINE}/{}", made["id"])).await.json().get("last_used_time").cloned()
         };
+        // Its use is written down beside the request, which waits for that for a moment only.
+        let use_it = async || {
+            token.get("/v2/").await;
+            at_rest(&app).await;
+        };
         assert_eq!(used().await, None);
-        token.get("/v2/").await;
+        use_it().await;
         let first = used().await;
         assert_eq!(first, Some(json!("2023-11-14T22:13:20.000Z")));
         app.clock.advance(Duration::from_secs(299));
-        token.get("/v2/").await;
+        use_it().await;
         assert_eq!(used().await, first);
         app.clock.advance(Duration::from_secs(1));
-        token.get("/v2/").await;
+        use_it().await;
         assert_eq!(used().await, Some(json!("2023-11-14T22:18:20.000Z")));
     })
     .await;

@@ -6,10 +6,10 @@ use futures::future::join_all;
 
 use super::*;
 
-/// How long an answer is waited for here.
-const ANSWER: Duration = Duration::from_millis(800);
+/// How long an answer is waited for here: longer than the server of the tests takes for one on a busy machine.
+const ANSWER: Duration = Duration::from_secs(2);
 /// Two tries, a pause, and what a busy machine adds.
-const SOON: Duration = Duration::from_secs(6);
+const SOON: Duration = Duration::from_secs(20);
 
 async fn soon<T>(what: &str, work: impl Future<Output = crate::Result<T>>) {
     let error = tokio::time::timeout(SOON, work).await;
@@ -114,7 +114,7 @@ async fn a_push_that_is_done_does_not_wait_for_the_cleaning() {
 #[tokio::test]
 async fn a_read_that_stops_goes_on_or_breaks_off() {
     const SIZE: usize = MEBIBYTE;
-    let Some(case) = case(ANSWER / 2, 1).await else { return };
+    let Some(case) = case(ANSWER, 1).await else { return };
     let bytes = content(42, SIZE);
     let digest = Digest::sha256(&bytes);
     case.store.put(&digest, bytes.clone()).await.unwrap();
