@@ -22,4 +22,4 @@ cargo build --locked -q --workspace --example crash
 around=()
 [ "$engine" != postgres ] || around+=(scripts/with-postgres.sh)
 [ "$storage" != s3 ] || around+=(scripts/with-s3.sh)
-env -u HAVEN_TEST_POSTGRES -u HAVEN_TEST_S3 -u HAVEN_TEST_S3_FOLDER "${around[@]}" "$target/debug/examples/crash"
+env -u HAVEN_TEST_POSTGRES -u HAVEN_TEST_S3 -u HAVEN_TEST_S3_FOLDER -u HAVEN_TEST_GCS -u HAVEN_TEST_AZURE "${around[@]}" "$target/debug/examples/crash"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The whole test, from a fresh clone on:  scripts/test.sh
 #
-# Sources, crates on both databases and on S3, the release build, real clients against the real program. Fuzzing is apart, for it builds everything once more: make fuzz.
+# Sources, crates on both databases and on S3, what needs storage also on Azure and in Google's words, the release build, real clients against the real program. Fuzzing is apart, for it builds everything once more: make fuzz.
 # Every step prints how long it took. What it starts it ends; what it installs is installed by setup.sh and
 # e2e/install.sh.
 set -euo pipefail
@@ -60,9 +60,15 @@ clients_ready() {
 step 'set-up' scripts/setup.sh test
 start_clients
 step 'sources' scripts/check.sh
-step 'tests on SQLite' env -u HAVEN_TEST_POSTGRES -u HAVEN_TEST_S3 -u HAVEN_TEST_S3_FOLDER cargo test --workspace --locked -q
+# The stories that ask anything of storage.
+storage=(object:: buckets:: storage_faults:: uploads:: blobs:: push_and_pull:: pulls:: redirects:: orphans:: fsck::)
+
+step 'tests on SQLite' env -u HAVEN_TEST_POSTGRES -u HAVEN_TEST_S3 -u HAVEN_TEST_S3_FOLDER -u HAVEN_TEST_GCS \
+  -u HAVEN_TEST_AZURE cargo test --workspace --locked -q
 step 'tests on PostgreSQL' scripts/with-postgres.sh cargo test --workspace --locked -q
 step 'tests on S3' scripts/with-s3.sh cargo test --workspace --locked -q
+step "storage in Google's words" scripts/with-gcs.sh cargo test --workspace --locked -q -- "${storage[@]}"
+step 'storage on Azure' scripts/with-azure.sh --if-any cargo test --workspace --locked -q -- "${storage[@]}"
 step 'release build' cargo build --release --locked -q -p haven-server
 step 'crashes' scripts/crash.sh sqlite
 step 'crashes, on PostgreSQL' env CRASHES="${CRASHES:-10}" scripts/crash.sh postgres

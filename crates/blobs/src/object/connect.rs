@@ -12,6 +12,7 @@ use object_store::multipart::MultipartStore;
 use object_store::signer::Signer;
 use object_store::{BackoffConfig, Certificate, ClientOptions, ObjectStore, RetryConfig};
 
+use super::answers::Checked;
 use super::container::ContainerRole;
 use super::options::{Options, Service};
 use crate::error::{Error, Kind, Result};
@@ -87,7 +88,7 @@ pub(super) fn connect_by(options: &Options, connector: Arc<dyn HttpConnector>) -
             builder.with_bucket_name(&options.bucket).build().map(Bucket::signing)
         }
         Service::Azure => {
-            let builder = MicrosoftAzureBuilder::new().with_http_connector(connector);
+            let builder = MicrosoftAzureBuilder::new().with_http_connector(Checked(connector));
             let configure = |builder: MicrosoftAzureBuilder, key: AzureConfigKey, value: &str| {
                 builder.with_config(key, value)
             };

@@ -4,8 +4,10 @@
 //! parts of a new multipart. The client library does not know that request.
 //!
 //! S3 says 200 before it copies, and may say further on that it has failed. So what counts is whether the copy is there.
+//! Azure may answer before it has copied, so there it is waited for.
 
 use std::io;
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use haven_oci::Digest;
@@ -26,6 +28,8 @@ use crate::error::{Error, Kind, Result};
 /// What S3 copies by one request.
 const MOST_AT_ONCE: u64 = 5 << 30;
 const MOST_PIECES: u64 = 10_000;
+/// Between two looks for a copy that is under way.
+const MOST_PAUSE: Duration = Duration::from_secs(2);
 
 impl ObjectStorage {
     /// Gives the object of an upload, of `size` bytes, its place as a blob.
@@ -48,12 +52,23 @@ impl ObjectStorage {
         }
         let copied = self.bucket.objects.copy(from, to).await;
         copied.map_err(|error| gone(id, failed(format!("copy {from} to {to}"), error)))?;
-        match self.object_size(to).await? {
-            Some(found) if found == size => Ok(()),
-            _ => {
-                let context = format!("copy {from} to {to}: the storage says that it did, and did not");
-                Err(Error::new(Kind::Unavailable, context))
+        if self.copied_size(to).await? == Some(size) {
+            return Ok(());
+        }
+        let context = format!("copy {from} to {to}: the storage says that it did, and did not");
+        Err(Error::new(Kind::Unavailable, context))
+    }
+
+    /// How long a copy is, once it is there.
+    async fn copied_size(&self, key: &Path) -> Result<Option<u64>> {
+        let (began, mut pause) = (Instant::now(), self.patience.pause);
+        loop {
+            let found = self.object_size(key).await?;
+            if found.is_some() || !self.copies_later() || began.elapsed() >= self.patience.give_up {
+                return Ok(found);
             }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(MOST_PAUSE);
         }
     }
 }

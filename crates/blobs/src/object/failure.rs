@@ -12,6 +12,7 @@ use crate::error::{Error, Kind};
 
 const ABSENT: &str = "status code: 404 Not Found: ";
 const BUCKET_MISSING: [&str; 3] = ["NoSuchBucket", "ContainerNotFound", "bucket does not exist"];
+const PARTS_MISSING: [&str; 3] = ["<Code>InvalidPart", "<Code>InvalidBlockList", "<Code>NoSuchUpload"];
 /// No service has a status for this that all agree on.
 const FULL: [&str; 4] = ["QuotaExceeded", "StorageFull", "InsufficientStorage", "507 Insufficient"];
 /// In the context of an error that says so.
@@ -112,7 +113,7 @@ pub(super) fn is_cut(failure: &Failure) -> bool {
 
 /// Whether the service does not have the parts that it was told to join.
 pub(super) fn is_part_missing(error: &Error) -> bool {
-    error.source().is_some_and(|cause| cause.to_string().contains("<Code>InvalidPart"))
+    error.source().is_some_and(|cause| has(&cause.to_string(), &PARTS_MISSING))
 }
 
 /// Whether the error says that there is no such bucket, rather than no such object.

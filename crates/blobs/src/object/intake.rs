@@ -139,7 +139,7 @@ impl<'a> Intake<'a> {
     fn target(&self, hasher: &Hasher) -> Option<Digest> {
         match &self.intent {
             Intent::Last(digest)
-                if digest.algorithm() == hasher.algorithm() && self.storage.parts_are_private =>
+                if digest.algorithm() == hasher.algorithm() && self.storage.parts_are_private() =>
             {
                 Some(digest.clone())
             }

@@ -5,6 +5,7 @@
 //! blob is one, and of a large one the parts travel while the client still sends. What was acknowledged is in the
 //! bucket or in the state that the caller keeps, and nothing is remembered here between two calls.
 
+mod answers;
 mod buffer;
 mod commit;
 mod connect;
@@ -71,8 +72,7 @@ pub struct ObjectStorage {
     seats: Arc<Semaphore>,
     /// What parts on their way may take, in MiB, beside one for each upload that waits for it.
     spare: Arc<Semaphore>,
-    /// Whether parts belong to one multipart. Where they belong to a key, those of two uploads could mix.
-    parts_are_private: bool,
+    service: Service,
 }
 
 impl ObjectStorage {
@@ -93,8 +93,18 @@ impl ObjectStorage {
             patience: options.patience,
             seats: Arc::new(Semaphore::new(options.large_uploads.unwrap_or(LARGE_UPLOADS))),
             spare: Arc::new(Semaphore::new(parts::SPARE)),
-            parts_are_private: options.service != Service::Azure,
+            service: options.service,
         })
+    }
+
+    /// Whether parts belong to one multipart. Where they belong to a key, those of two uploads could mix.
+    fn parts_are_private(&self) -> bool {
+        self.service != Service::Azure
+    }
+
+    /// Whether the service may answer before it has copied.
+    fn copies_later(&self) -> bool {
+        self.service == Service::Azure
     }
 
     /// Looks whether the bucket can be used, before anybody depends on it.

@@ -66,19 +66,23 @@ impl ObjectStorage {
     /// Begins a multipart, and remembers it where any replica can find it.
     pub(super) async fn begin_multipart(&self, id: &str, target: Option<Digest>) -> Result<Multipart> {
         let key = self.target_key(id, target.as_ref())?;
-        let created = self.bucket.multiparts.create_multipart(&key).await;
+        // The second answer counts: one that begins without it has no parts.
+        let created = self.again(|| self.bucket.multiparts.create_multipart(&key)).await;
         let multipart =
             created.map_err(|error| failed_to_make(format!("begin multipart of upload {id}"), error))?;
         let marker = Keys::marker(&random());
         let note = format!("{multipart}\n{}\n", target.as_ref().map(Digest::as_str).unwrap_or_default());
         let note_key = self.keys.piece(id, &marker)?;
         if let Err(error) = self.write(&note_key, note.into()).await {
-            // Where this fails too, an empty multipart is left, and perhaps its note.
+            // Where this fails too, an empty multipart is left, and perhaps its note. Where parts belong to a key, nothing was
+            // begun, and nobody waits for a note.
             let undo = async {
                 self.end_multipart(id, &key, &multipart).await?;
                 self.remove(&note_key).await
             };
-            let _ = self.briefly(undo).await;
+            if self.parts_are_private() {
+                let _ = self.briefly(undo).await;
+            }
             return Err(error);
         }
         Ok(Multipart { id: multipart, marker, target, parts: Vec::new(), size: 0 })

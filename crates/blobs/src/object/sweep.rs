@@ -13,7 +13,7 @@ use object_store::{MultipartId, ObjectMeta, ObjectStoreExt};
 use tokio::time::{Instant, timeout};
 
 use super::ObjectStorage;
-use super::failure::{failed, is_cut, is_refused};
+use super::failure::{failed, failed_to_make, is_cut, is_refused};
 use super::keys::Keys;
 use super::state::State;
 use crate::error::{Error, Kind, Result};
@@ -84,6 +84,9 @@ impl ObjectStorage {
     /// that they no longer know. Asking again would change neither, so that only the log tells. Where the credentials are
     /// refused altogether, so is the removal of the marker, which comes next, and the multipart stays remembered.
     pub(super) async fn end_multipart(&self, id: &str, key: &Path, multipart: &MultipartId) -> Result<()> {
+        if !self.parts_are_private() {
+            return self.end_parts(id, key, multipart).await;
+        }
         let ended = self.again(|| self.bucket.multiparts.abort_multipart(key, multipart)).await;
         match absent_is_fine(ended, || format!("abort multipart of upload {id}")) {
             Err(error) if is_refused(&error) => {
@@ -100,6 +103,18 @@ impl ObjectStorage {
         }
     }
 
+    /// Ends all parts that were sent to the upload's own key. Azure has no request for that and keeps them for a week, but
+    /// of those to one key only what an object is made of outlasts the making, and this one is made of none.
+    async fn end_parts(&self, id: &str, key: &Path, multipart: &MultipartId) -> Result<()> {
+        // No parts are sent to the key of a blob, whose bytes this would take.
+        if *key != self.keys.whole(id)? {
+            return Ok(());
+        }
+        let made = self.bucket.multiparts.complete_multipart(key, multipart, Vec::new()).await;
+        made.map_err(|error| failed_to_make(format!("end parts of upload {id}"), error))?;
+        self.remove(key).await
+    }
+
     /// Removes an object; an absent one is fine.
     pub(super) async fn remove(&self, key: &Path) -> Result<()> {
         let removed = self.again(|| self.bucket.objects.delete(key)).await;
@@ -108,9 +123,9 @@ impl ObjectStorage {
 
     /// Asks once more when the connection broke. The library does so only for requests of which it knows that twice is
     /// once.
-    async fn again<F>(&self, ask: impl Fn() -> F) -> object_store::Result<()>
+    pub(super) async fn again<T, F>(&self, ask: impl Fn() -> F) -> object_store::Result<T>
     where
-        F: Future<Output = object_store::Result<()>>,
+        F: Future<Output = object_store::Result<T>>,
     {
         let began = Instant::now();
         match ask().await {

@@ -161,7 +161,10 @@ fn gcs(settings: &mut Settings, env: &[(String, String)]) -> Options {
         None => options.settings.extend(rights(env, &GOOGLE_RIGHTS)),
     }
     options.part_size = settings.number(&at(GCS, "chunksize"), LEAST_PART, 512 << 20);
-    options
+    match address(settings, &at(GCS, "endpoint")) {
+        Some(url) => reached_at(options, "base_url", url),
+        None => options,
+    }
 }
 
 fn azure(settings: &mut Settings, env: &[(String, String)]) -> Options {
@@ -182,6 +185,8 @@ fn azure(settings: &mut Settings, env: &[(String, String)]) -> Options {
             }
             let secret = settings.secret(&at(AZURE, "credentials.secret"));
             options = options.with("client_secret", secret.as_ref().map_or("", |secret| secret.expose()));
+            // Whom a sovereign cloud asks.
+            options.settings.extend(rights(env, &["AZURE_AUTHORITY_HOST"]));
         }
         (None | Some("default_credentials"), _) => options.settings.extend(rights(env, &AZURE_RIGHTS)),
         (Some("shared_key"), None) => settings.complain(&at(AZURE, "accountkey"), "is missing"),
@@ -190,12 +195,36 @@ fn azure(settings: &mut Settings, env: &[(String, String)]) -> Options {
             settings.complain(&at(AZURE, "credentials.type"), expected);
         }
     }
-    if let Some(realm) = settings.text(&at(AZURE, "realm")) {
+    options.skip_verify = settings.flag(&at(AZURE, "skipverify")).unwrap_or(false);
+    let url = address(settings, &at(AZURE, "serviceurl"));
+    let of_realm = settings.text(&at(AZURE, "realm")).map(|realm| {
         let (scheme, host) = realm.split_once("://").unwrap_or(("https", &realm));
-        options.allow_http = scheme == "http";
-        options = options.with("endpoint", format!("{scheme}://{account}.blob.{host}"));
+        format!("{scheme}://{account}.blob.{host}")
+    });
+    if let Some(url) = url.or(of_realm) {
+        options = reached_at(options, "endpoint", url);
     }
     options.with("account_name", account)
+}
+
+/// The URL of a service at another place than the usual one.
+fn address(settings: &mut Settings, key: &str) -> Option<String> {
+    let url = settings.text(key)?;
+    if !is_address(&url) || url.contains(['?', '#', '@']) {
+        settings.complain(key, "must be an URL with `http` or `https`");
+    }
+    Some(url.trim_end_matches('/').to_owned())
+}
+
+/// A service that is reached at a URL, of which the client knows by this name.
+fn reached_at(mut options: Options, name: &str, url: String) -> Options {
+    options.allow_http = url.starts_with("http://");
+    options.with(name, url)
+}
+
+fn is_address(text: &str) -> bool {
+    let uri = text.parse::<http::Uri>();
+    uri.is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
 }
 
 /// The options of a bucket with its name and its root, which every section has.
@@ -219,10 +248,6 @@ fn rights(env: &[(String, String)], known: &[&str]) -> Vec<(String, String)> {
 /// What the client would stumble over at its first request.
 fn check_aws_rights(settings: &mut Settings, env: &[(String, String)]) {
     for name in AWS_ADDRESSES {
-        let is_address = |text: &str| {
-            let uri = text.parse::<http::Uri>();
-            uri.is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
-        };
         if variable(env, name).is_some_and(|text| !is_address(text)) {
             settings.problems.at(&Place::Env(name.to_owned()), "must be an URL with `http` or `https`");
         }

@@ -1,12 +1,13 @@
-//! The program on a bucket: whose rights it has there, and whose certificates it trusts. Only with `HAVEN_TEST_S3`.
+//! The program on a bucket: whose rights it has there, and whose certificates it trusts. Only with `HAVEN_TEST_S3`, and on a
+//! container of Azure only with `HAVEN_TEST_AZURE`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 use crate::processes::{Haven, answer, ask, get};
 use axum::Json;
 use axum::Router;
 use axum::routing::{get as on_get, put as on_put};
-use haven_blobs::object::Options;
 use haven_blobs::object::testing::bucket;
+use haven_blobs::object::{Options, Service};
 use haven_db::Engine;
 use haven_db::testing::{TestDb, empty};
 use haven_oci::Digest;
@@ -29,8 +30,13 @@ struct Scene {
 }
 
 impl Scene {
+    /// On S3, or nothing.
     async fn new() -> Option<Self> {
-        let bucket = bucket()?;
+        Self::on(Service::S3).await
+    }
+
+    async fn on(service: Service) -> Option<Self> {
+        let bucket = bucket().filter(|bucket| bucket.service == service)?;
         let folder = tempfile::tempdir().unwrap();
         Some(Self { db: empty(Engine::Sqlite).await.unwrap(), folder, bucket })
     }
@@ -50,14 +56,13 @@ impl Scene {
 
     /// Begins to start with these variables beside those that say where the bucket is.
     async fn begin(&self, env: &[(&str, &str)]) -> Haven {
-        let endpoint = self.told("endpoint");
-        let place = [
-            ("HAVEN_STORAGE_SERVICE__S3__BUCKET", self.bucket.bucket.as_str()),
-            ("HAVEN_STORAGE_SERVICE__S3__ROOTDIRECTORY", &self.bucket.root),
-            ("HAVEN_STORAGE_SERVICE__S3__REGIONENDPOINT", &endpoint),
-            ("HAVEN_STORAGE_SERVICE__REDIRECT__DISABLE", "true"),
-        ];
-        Haven::begin(self.folder.path(), &self.db.options(), &[&place, env].concat()).await
+        let told = environment(&self.bucket);
+        let is_place = |name: &str| !["KEY", "TOKEN", "__REGION"].iter().any(|end| name.ends_with(end));
+        let place = told.iter().filter(|(name, _)| is_place(name));
+        let mut all: Vec<_> = place.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        all.push(("HAVEN_STORAGE_SERVICE__REDIRECT__DISABLE", "true"));
+        all.extend(env);
+        Haven::begin(self.folder.path(), &self.db.options(), &all).await
     }
 
     /// A story of a start that succeeds: an image is pushed and pulled.
@@ -76,8 +81,48 @@ impl Scene {
         for word in words {
             assert!(said.contains(word), "{word}: {said}");
         }
-        assert!(!said.contains("panicked") && !said.contains(&self.told("secret_access_key")), "{said}");
+        let secret = match self.bucket.service {
+            Service::S3 => "secret_access_key",
+            Service::Gcs => "bearer_token",
+            Service::Azure => "account_key",
+        };
+        assert!(!said.contains("panicked") && !said.contains(&self.told(secret)), "{said}");
     }
+}
+
+/// What the program is told by its environment, to reach this bucket with its rights.
+pub(crate) fn environment(bucket: &Options) -> Vec<(String, String)> {
+    let told = |name: &str| {
+        let found = bucket.settings.iter().rfind(|(known, _)| known == name);
+        found.unwrap().1.clone()
+    };
+    let (section, settings) = match bucket.service {
+        Service::Azure => (
+            "AZURE",
+            vec![
+                ("CONTAINER", bucket.bucket.clone()),
+                ("ACCOUNTNAME", told("account_name")),
+                ("ACCOUNTKEY", told("account_key")),
+                ("SERVICEURL", told("endpoint")),
+            ],
+        ),
+        Service::Gcs => ("GCS", vec![("BUCKET", bucket.bucket.clone()), ("ENDPOINT", told("base_url"))]),
+        Service::S3 => (
+            "S3",
+            vec![
+                ("BUCKET", bucket.bucket.clone()),
+                ("ACCESSKEY", told("access_key_id")),
+                ("SECRETKEY", told("secret_access_key")),
+                ("REGION", told("region")),
+                ("REGIONENDPOINT", told("endpoint")),
+            ],
+        ),
+    };
+    let root = ("ROOTDIRECTORY", bucket.root.clone());
+    let name = |key: &str| format!("HAVEN_STORAGE_SERVICE__{section}__{key}");
+    let token =
+        (bucket.service == Service::Gcs).then(|| ("GOOGLE_BEARER_TOKEN".to_owned(), told("bearer_token")));
+    settings.into_iter().chain([root]).map(|(key, value)| (name(key), value)).chain(token).collect()
 }
 
 /// Pushes an image of two blobs and pulls it.
@@ -126,6 +171,41 @@ async fn rights_are_given_by_keys_by_files_or_by_the_environment() {
     let refused = ["refuses our credentials", "the storage refuses our credentials"];
     scene.refuses(&[(KEY, &key), (SECRET, "Wrong12345")], &refused).await;
     scene.refuses(&[("AWS_ACCESS_KEY_ID", &key), ("AWS_SECRET_ACCESS_KEY", "Wrong12345")], &refused).await;
+}
+
+#[tokio::test]
+async fn a_container_of_azure_is_reached_by_its_url() {
+    let Some(mut scene) = Scene::on(Service::Azure).await else { return };
+    let key = scene.told("account_key");
+    const KEY: &str = "HAVEN_STORAGE_SERVICE__AZURE__ACCOUNTKEY";
+    scene.serves(&[(KEY, &key)]).await;
+    let by_environment = [
+        ("AZURE_STORAGE_ACCOUNT_KEY", key.as_str()),
+        ("AZURE_STORAGE_ENDPOINT", "http://127.0.0.1:1"),
+        ("AZURE_STORAGE_ACCOUNT_NAME", "another"),
+        ("AZURE_CONTAINER_NAME", "another"),
+        ("AZURE_STORAGE_USE_EMULATOR", "true"),
+        ("AZURE_SKIP_SIGNATURE", "true"),
+    ];
+    scene.serves(&by_environment).await;
+    let refused = ["refuses our credentials", "the storage refuses our credentials"];
+    scene.refuses(&[(KEY, "d3Jvbmc=")], &refused).await;
+    "no-such-container".clone_into(&mut scene.bucket.bucket);
+    scene.refuses(&[(KEY, &key)], &["bucket no-such-container does not exist"]).await;
+}
+
+#[tokio::test]
+async fn a_bucket_in_the_words_of_google_is_reached_by_its_endpoint() {
+    let Some(mut scene) = Scene::on(Service::Gcs).await else { return };
+    const TOKEN: &str = "GOOGLE_BEARER_TOKEN";
+    let token = scene.told("bearer_token");
+    scene
+        .serves(&[(TOKEN, &token), ("GOOGLE_BASE_URL", "http://127.0.0.1:1"), ("GOOGLE_BUCKET", "another")])
+        .await;
+    let refused = ["refuses our credentials", "the storage refuses our credentials"];
+    scene.refuses(&[(TOKEN, "wrong")], &refused).await;
+    "no-such-bucket".clone_into(&mut scene.bucket.bucket);
+    scene.refuses(&[(TOKEN, &token)], &["bucket no-such-bucket does not exist"]).await;
 }
 
 /// Answers as the agent beside a container does, and as the metadata service of a machine.

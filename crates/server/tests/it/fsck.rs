@@ -9,6 +9,7 @@
 mod artifacts;
 mod uploads;
 
+use crate::buckets::environment;
 use crate::{on_each_engine, on_files};
 use haven_core::fsck::{self, Event, Fault, Finding, Installation, Options, Repair, Summary};
 use haven_db::{Clock, params};
@@ -412,20 +413,7 @@ fn beside(app: &TestApp, arguments: &[&str]) -> Output {
     let mut command = program(&url(app), app.folder(), arguments);
     match app.bucket() {
         None => command.env("HAVEN_STORAGE_SERVICE__FILESYSTEM__ROOTDIRECTORY", app.folder()),
-        Some(bucket) => {
-            let names = [
-                ("access_key_id", "ACCESSKEY"),
-                ("secret_access_key", "SECRETKEY"),
-                ("region", "REGION"),
-                ("endpoint", "REGIONENDPOINT"),
-            ];
-            for (name, key) in names {
-                let (_, value) = bucket.settings.iter().rfind(|(known, _)| known == name).unwrap();
-                command.env(format!("HAVEN_STORAGE_SERVICE__S3__{key}"), value);
-            }
-            command.env("HAVEN_STORAGE_SERVICE__S3__ROOTDIRECTORY", bucket.root);
-            command.env("HAVEN_STORAGE_SERVICE__S3__BUCKET", bucket.bucket)
-        }
+        Some(bucket) => command.envs(environment(&bucket)),
     };
     command.output().unwrap()
 }

@@ -1,10 +1,17 @@
 //! Clients that are sent to the storage for a blob, and those that are not.
 
+use haven_blobs::object::Service;
+use haven_blobs::object::testing::bucket;
 use haven_oci::Digest;
 use haven_web::conn::{Network, Redirects};
 use http::Method;
 
 use crate::on_each_engine;
+
+/// Whether the storage signs links; the rights of the tests do not suffice for Google's.
+fn links() -> bool {
+    bucket().is_some_and(|bucket| bucket.service != Service::Gcs)
+}
 
 fn network(redirects: Redirects) -> Network {
     Network { redirects, ..Network::default() }
@@ -27,10 +34,11 @@ async fn a_blob_in_a_bucket_is_fetched_from_there_by_whom_may() {
         ] {
             let admin = app.admin_within(network(redirects));
             let answer = admin.get(&path).await;
-            if sent && !app.on_files() {
+            if sent && links() {
                 assert_eq!((answer.status, answer.text().as_str()), (307, ""));
                 assert!(answer.header("location").contains(digest.hex()), "{}", answer.header("location"));
-                assert!(answer.header("location").contains("X-Amz-Signature="));
+                let location = answer.header("location");
+                assert!(location.contains("X-Amz-Signature=") || location.contains("&sig="), "{location}");
                 assert_eq!(answer.header("docker-content-digest"), digest.to_string());
                 assert_eq!(answer.header("cache-control"), "no-store");
             } else {

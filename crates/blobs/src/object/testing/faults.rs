@@ -20,10 +20,15 @@ pub enum Asked {
 }
 
 impl Asked {
-    /// Reads it from a request; `copies` says whether it names a source within the storage.
+    /// Reads it from a request in S3's words or Azure's; `copies` says whether it names a source within the storage.
     pub(super) fn of(method: &str, query: &str, copies: bool) -> Option<Self> {
         let has = |name: &str| query.split('&').any(|word| word.split('=').next() == Some(name));
+        let is = |word: &str| query.split('&').any(|other| other == word);
         Some(match method {
+            "PUT" if is("comp=block") => Self::Part,
+            "PUT" if is("comp=blocklist") => Self::Complete,
+            "POST" if is("comp=batch") => Self::Delete,
+            "GET" if is("comp=list") => Self::List,
             "PUT" if has("partNumber") && copies => Self::CopyPart,
             "PUT" if has("partNumber") => Self::Part,
             "PUT" if copies => Self::Copy,
@@ -216,6 +221,10 @@ mod tests {
             ("GET", "list-type=2&prefix=a", false, Asked::List),
             ("GET", "", false, Asked::Get),
             ("HEAD", "", false, Asked::Head),
+            ("PUT", "comp=block&blockid=YQ%3D%3D", false, Asked::Part),
+            ("PUT", "comp=blocklist", false, Asked::Complete),
+            ("POST", "restype=container&comp=batch", false, Asked::Delete),
+            ("GET", "restype=container&comp=list&prefix=a", false, Asked::List),
         ] {
             assert_eq!(Asked::of(method, query, copies), Some(asked), "{method} {query}");
         }

@@ -1,4 +1,4 @@
-//! A proxy between a store and the S3 server of the tests, on which the requests meet what a script says.
+//! A proxy between a store and the server of the tests, on which the requests meet what a script says.
 //!
 //! A connection carries one request, because the proxy says `Connection: close` both ways; so a fault of one is never
 //! a fault of another.
@@ -17,6 +17,7 @@ use super::faults::{Asked, Fault, Rule, Script, Storm};
 
 const HEAD_END: &[u8] = b"\r\n\r\n";
 const MOST_OF_A_HEAD: usize = 64 << 10;
+const COPY_SOURCES: [&str; 3] = ["x-amz-copy-source", "x-goog-copy-source", "x-ms-copy-source"];
 
 /// A proxy, until it is dropped.
 pub struct Proxy {
@@ -39,19 +40,21 @@ impl Proxy {
     /// # Errors
     /// When no port can be had, or when the options have no plain endpoint.
     pub async fn before(options: &Options) -> io::Result<(Self, Options)> {
-        let endpoint = options.settings.iter().rev().find(|(name, _)| name == "endpoint");
-        let server = endpoint.and_then(|(_, url)| url.strip_prefix("http://"));
-        let server = server.ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+        let is_endpoint = |name: &str| matches!(name, "endpoint" | "base_url");
+        let endpoint = options.settings.iter().rev().find(|(name, _)| is_endpoint(name));
+        let (name, url) = endpoint.ok_or(io::ErrorKind::InvalidInput)?;
+        let server = url.strip_prefix("http://").ok_or(io::ErrorKind::InvalidInput)?;
+        let (server, path) = server.split_at(server.find('/').unwrap_or(server.len()));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let endpoint = format!("http://{}", listener.local_addr()?);
+        let endpoint = format!("http://{}{path}", listener.local_addr()?);
         let shared = Arc::new(Shared {
-            server,
+            server: server.to_owned(),
             script: Mutex::default(),
             connections: AtomicUsize::new(0),
             multiparts: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
-        Ok((Self { shared, accepting }, options.clone().with("endpoint", endpoint)))
+        Ok((Self { shared, accepting }, options.clone().with(name, endpoint)))
     }
 
     /// Adds a fault; earlier ones come first.
@@ -135,26 +138,36 @@ impl Drop for Open<'_> {
 }
 
 /// A request, of whose body some has come with the head.
-struct Request {
-    head: String,
-    body: Vec<u8>,
-    length: usize,
+pub(super) struct Request {
+    pub(super) head: String,
+    pub(super) body: Vec<u8>,
+    pub(super) length: usize,
     asked: Option<Asked>,
     /// The key and the query.
-    target: String,
+    pub(super) target: String,
     /// The multipart that it is about.
     upload: String,
 }
 
+impl Request {
+    pub(super) fn method(&self) -> &str {
+        self.head.split_whitespace().next().unwrap_or_default()
+    }
+}
+
 async fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
     let Some(mut request) = read_head(&mut client).await? else { return Ok(()) };
-    let fault = request.asked.and_then(|asked| locked(&shared.script).decide(asked, &request.target));
+    // As Google's clients write a key.
+    let target = request.target.replace("%2F", "/");
+    let fault = request.asked.and_then(|asked| locked(&shared.script).decide(asked, &target));
     match fault {
         Some(Fault::Cut) => return Ok(()),
         Some(Fault::Reset) => return client.set_zero_linger(),
         Some(Fault::CutRequest) => {
             let half = request.length / 2;
             read_body(&mut client, &mut request, half).await?;
+            // All of it may have come with the head.
+            request.body.truncate(half);
             let mut server = TcpStream::connect(&shared.server).await?;
             server.write_all(request.head.as_bytes()).await?;
             return server.write_all(&request.body).await;
@@ -192,7 +205,7 @@ async fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
 }
 
 /// The head of a request, if there is one before the connection ends.
-async fn read_head(client: &mut TcpStream) -> io::Result<Option<Request>> {
+pub(super) async fn read_head(client: &mut TcpStream) -> io::Result<Option<Request>> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(end) = end_of_head(&bytes) {
@@ -208,7 +221,7 @@ async fn read_head(client: &mut TcpStream) -> io::Result<Option<Request>> {
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let (_, query) = target.split_once('?').unwrap_or((target, ""));
     let upload = query.split('&').find_map(|word| word.strip_prefix("uploadId="));
-    let copies = header(&head, "x-amz-copy-source").is_some();
+    let copies = COPY_SOURCES.iter().any(|name| header(&head, name).is_some());
     let length = header(&head, "content-length").and_then(|length| length.parse().ok());
     let length: usize = length.unwrap_or_default();
     body.reserve_exact(length.saturating_sub(body.len()));
@@ -223,7 +236,11 @@ async fn read_head(client: &mut TcpStream) -> io::Result<Option<Request>> {
 }
 
 /// Goes on to read a body up to this length.
-async fn read_body(client: &mut TcpStream, request: &mut Request, length: usize) -> io::Result<()> {
+pub(super) async fn read_body(
+    client: &mut TcpStream,
+    request: &mut Request,
+    length: usize,
+) -> io::Result<()> {
     let missing = length.saturating_sub(request.body.len());
     let read = client.take(missing as u64).read_to_end(&mut request.body).await?;
     if read < missing { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
@@ -280,7 +297,7 @@ fn page(request: &Request, status: u16) -> Vec<u8> {
     answer(request, status, "text/html", "<html><body>Welcome!<br></html>")
 }
 
-fn answer(request: &Request, status: u16, kind: &str, text: &str) -> Vec<u8> {
+pub(super) fn answer(request: &Request, status: u16, kind: &str, text: &str) -> Vec<u8> {
     let text = if request.asked == Some(Asked::Head) { "" } else { text };
     let head = format!("HTTP/1.1 {status} Fault\r\ncontent-type: {kind}\r\nconnection: close\r\n");
     format!("{head}content-length: {}\r\n\r\n{text}", text.len()).into_bytes()
@@ -312,7 +329,7 @@ fn end_of_head(bytes: &[u8]) -> Option<usize> {
     bytes.windows(HEAD_END.len()).position(|four| four == HEAD_END).map(|at| at + HEAD_END.len())
 }
 
-fn header<'a>(head: &'a str, wanted: &str) -> Option<&'a str> {
+pub(super) fn header<'a>(head: &'a str, wanted: &str) -> Option<&'a str> {
     let lines = head.lines().filter_map(|line| line.split_once(':'));
     lines.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim())
 }

@@ -105,6 +105,36 @@ fn rights_come_from_keys_files_or_the_environment() {
     );
     let china = "storage_service: {azure: {accountname: n, accountkey: k, container: c, realm: core.chinacloudapi.cn}}";
     assert_eq!(told(&bucket(china, &[]), "endpoint"), Some("https://n.blob.core.chinacloudapi.cn"));
+    let application = "storage_service: {azure: {accountname: n, container: c, credentials: {type: client_secret, clientid: i, \
+        tenantid: t, secret: s}}}";
+    let host = ("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.us");
+    let application = bucket(application, &[host, ("AZURE_CLIENT_ID", "of the environment")]);
+    assert_eq!(
+        (told(&application, "azure_authority_host"), told(&application, "client_id")),
+        (Some(host.1), Some("i"))
+    );
+    assert_eq!(told(&application, "azure_client_id"), None);
+}
+
+#[test]
+fn google_and_azure_may_be_elsewhere_than_usual() {
+    for (section, name) in [
+        ("gcs: {bucket: b, endpoint: ", "base_url"),
+        ("azure: {accountname: n, accountkey: k, container: c, realm: r, serviceurl: ", "endpoint"),
+    ] {
+        for (url, expected, is_plain) in [
+            ("https://storage.lan/", "https://storage.lan", false),
+            ("http://127.0.0.1:10000/n", "http://127.0.0.1:10000/n", true),
+        ] {
+            let options = bucket(&format!("storage_service: {{{section}'{url}'}}}}"), &[]);
+            assert_eq!((told(&options, name), options.allow_http), (Some(expected), is_plain), "{section}");
+        }
+    }
+    let azure = "storage_service: {azure: {accountname: n, accountkey: k, container: c, skipverify: true, \
+        max_retries: 3, retry_delay: 200ms, realm: 'http://lan'}}";
+    let azure = bucket(azure, &[]);
+    assert!(azure.skip_verify && azure.allow_http);
+    assert_eq!(told(&azure, "endpoint"), Some("http://n.blob.lan"));
 }
 
 #[test]
@@ -122,6 +152,18 @@ fn a_bucket_that_cannot_be_meant_is_refused() {
         ),
         ("storage_service: {ca_bundle: /nowhere, s3: {bucket: b}}", "/nowhere cannot be read"),
         ("storage_service: {azure: {container: c}}", "`storage_service.azure.accountname`: is missing"),
+        (
+            "storage_service: {azure: {accountname: n, container: c, serviceurl: 'n.lan'}}",
+            "`storage_service.azure.serviceurl`: must be an URL",
+        ),
+        (
+            "storage_service: {azure: {accountname: n, container: c, serviceurl: 'https://n.lan/?sig=s'}}",
+            "must be an URL",
+        ),
+        (
+            "storage_service: {gcs: {bucket: b, endpoint: 'ftp://h'}}",
+            "`storage_service.gcs.endpoint`: must be an URL",
+        ),
         ("haven: {redirect_networks: [x]}", "`x` is not a network"),
     ] {
         assert!(problems(yaml).contains(problem), "{yaml}: {}", problems(yaml));

@@ -1,4 +1,6 @@
 //! Storage that does not answer: everybody is told in time, and nothing is left waiting.
+//!
+//! Stories with parts are not for Azure: the Azure server of the tests takes longer over a part than anybody waits here.
 
 use std::time::Instant;
 
@@ -35,7 +37,7 @@ async fn received(case: &Case, id: &str, size: usize) -> Upload {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silence_is_no_answer_to_anything() {
-    let Some(case) = case(ANSWER, 1).await else { return };
+    let Some(case) = case_with_multiparts(ANSWER, 1).await else { return };
     let store = &case.store;
     let (small, large) = (content(40, 200_000), content(40, LARGE));
     let (one, two) = (Digest::sha256(&small), Digest::sha256(&large));
@@ -84,7 +86,7 @@ async fn silence_in_the_middle_of_a_push_is_noticed() {
         (Asked::List, Fault::Silence),
     ];
     let tell = |(asked, fault)| async move {
-        let Some(case) = case(ANSWER, 0).await else { return };
+        let Some(case) = case_with_multiparts(ANSWER, 0).await else { return };
         case.proxy.inject(Rule::on(asked, fault));
         let (bytes, began) = (content(41, LARGE), Instant::now());
         let failures = push(&case.store, begin(&case.store, "a").await, &bytes, asked != Asked::Copy).await;
@@ -137,7 +139,7 @@ async fn a_read_that_stops_goes_on_or_breaks_off() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_does_not_fill_the_memory() {
-    let Some(mut options) = options() else { return };
+    let Some(mut options) = bucket().filter(|_| !on_azure()) else { return };
     options.patience = impatient(ANSWER, 0);
     options.large_uploads = Some(2);
     let case = case_with(&options).await;
@@ -167,7 +169,7 @@ async fn a_crowd_does_not_fill_the_memory() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_before_a_silent_storage_is_told_and_leaves_nothing() {
-    let Some(case) = case(ANSWER, 1).await else { return };
+    let Some(case) = case_with_multiparts(ANSWER, 1).await else { return };
     let bytes = content(43, LARGE);
     case.proxy.inject(Rule::on(Asked::Part, Fault::Silence).always());
     let pushing = (0..12).map(|number| {

@@ -42,7 +42,7 @@ async fn before_the_first_byte_a_read_fails_or_is_not_disturbed() {
         let more = match fault {
             Fault::CutAnswer => vec![Asked::Get],
             // An answer, if a strange one: how long is the blob really?
-            Fault::Garbage => vec![Asked::Head],
+            Fault::Garbage if !on_azure() => vec![Asked::Head],
             _ => vec![],
         };
         assert_eq!(asked, [vec![Asked::Get], more].concat(), "{fault:?}: an outage is not asked twice");

@@ -41,12 +41,20 @@ const STORIES: &[Story] = &[
 ];
 
 impl Story {
+    /// Blocks of Azure have no numbers.
+    fn within(self) -> &'static str {
+        if self.asked == Asked::Part && on_azure() { "" } else { self.within }
+    }
+
     /// Tells it once, with one fault.
     async fn with(self, fault: Fault, retries: usize) {
+        if !is_known(self.asked) {
+            return;
+        }
         let Some(case) = case(CALM, retries).await else { return };
         let about = format!("{self:?} with {fault:?}, {retries} retries");
         let bytes = content(1, self.size);
-        case.proxy.inject(Rule::on(self.asked, fault).within(self.within).after(self.after));
+        case.proxy.inject(Rule::on(self.asked, fault).within(self.within()).after(self.after));
         let failures = push(&case.store, begin(&case.store, "a").await, &bytes, self.known).await;
         assert_eq!(case.proxy.struck(), 1, "{about}: it never came to that");
         all_unavailable(&failures, &about);
@@ -75,6 +83,8 @@ async fn any_request_may_meet_any_fault() {
 async fn what_passes_at_once_is_not_even_noticed() {
     for story in
         [SMALL, KNOWN, Story { asked: Asked::Part, ..KNOWN }, Story { asked: Asked::Delete, ..KNOWN }]
+            .into_iter()
+            .filter(|story| is_known(story.asked))
     {
         for fault in [Fault::Answer(503, "SlowDown"), Fault::Reset, Fault::LoseAnswer] {
             let Some(case) = case(CALM, 2).await else { return };
@@ -87,7 +97,7 @@ async fn what_passes_at_once_is_not_even_noticed() {
     }
 }
 
-/// S3 may say 200 and then that it has failed, in these two requests.
+/// S3 may say 200 and then that it has failed, in these two requests. What says so on Azure is somebody else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_success_with_an_error_in_it_is_none() {
     Story { asked: Asked::Complete, ..KNOWN }.with(Fault::Answer(200, "ServiceUnavailable"), 0).await;
@@ -98,7 +108,7 @@ async fn a_success_with_an_error_in_it_is_none() {
 
 /// The store with a limit of 6 MiB for one copy.
 async fn copying_in_pieces(retries: usize) -> Option<Case> {
-    let mut options = options()?;
+    let mut options = s3_bucket()?;
     options.patience = impatient(CALM, retries);
     options.copies = crate::object::Copies { single: 6 << 20, piece: PART, at_once: 2 };
     Some(case_with(&options).await)
@@ -162,7 +172,8 @@ async fn another_replica_goes_on_after_any_loss() {
     let digest = Digest::sha256(&bytes);
     let mut upload = begin(&case.store, "a").await;
     upload.expect_more();
-    case.proxy.inject(Rule::on(Asked::Part, Fault::LoseAnswer).within("partNumber=2&"));
+    let second = Rule::on(Asked::Part, Fault::LoseAnswer);
+    case.proxy.inject(if on_azure() { second.after(1) } else { second.within("partNumber=2&") });
     let first = bytes.slice(..16 * MEBIBYTE);
     let error = case.store.append(&mut upload, body(&first, 100_000), None).await.unwrap_err();
     assert_eq!((error.kind, upload.size), (Kind::Unavailable, PART), "what came before the gap");
@@ -227,9 +238,8 @@ async fn a_multipart_that_is_gone_ends_the_upload_and_says_so() {
     let bytes = content(8, LARGE);
     let mut upload = begin(&case.store, "a").await;
     case.store.append(&mut upload, body(&bytes, 100_000), None).await.unwrap();
-    for (asked, code) in [(Asked::Complete, "InvalidPart"), (Asked::Complete, "NoSuchUpload")] {
-        let status = if code == "InvalidPart" { 400 } else { 404 };
-        case.proxy.inject(Rule::on(asked, Fault::Answer(status, code)));
+    for (status, code) in [(400, "InvalidPart"), (400, "InvalidBlockList"), (404, "NoSuchUpload")] {
+        case.proxy.inject(Rule::on(Asked::Complete, Fault::Answer(status, code)));
         let error = case.store.commit(resumed(&upload), &Digest::sha256(&bytes)).await.unwrap_err();
         assert_eq!(error.kind, Kind::NotFound, "{code}");
     }
@@ -241,7 +251,7 @@ async fn a_multipart_that_is_gone_ends_the_upload_and_says_so() {
 
 #[tokio::test]
 async fn a_multipart_that_cannot_begin_is_tried_once_and_says_why() {
-    let Some(case) = case(CALM, 0).await else { return };
+    let Some(case) = case_with_multiparts(CALM, 0).await else { return };
     case.proxy.inject(Rule::on(Asked::Create, Fault::Answer(503, "SlowDown")).always());
     let mut upload = begin(&case.store, "a").await;
     // Enough for the rest to be taken for a part of its own.

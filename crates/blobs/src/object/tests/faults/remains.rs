@@ -15,12 +15,13 @@ async fn abandon(case: &Case, names: &[&str]) {
 async fn a_sweep_that_fails_is_finished_by_the_next() {
     let asked = [Asked::List, Asked::Get, Asked::Abort, Asked::Delete];
     let fit = |asked| fit(FEW, asked).chain([Fault::Misrouted, Fault::Answer(404, "NoSuchBucket")]);
-    let all = asked.iter().flat_map(|asked| fit(*asked).map(|fault| (*asked, fault)));
+    let known = asked.iter().filter(|asked| is_known(**asked));
+    let all = known.flat_map(|asked| fit(*asked).map(|fault| (*asked, fault)));
     let sweep = |(asked, fault): (Asked, Fault)| async move {
         let Some(case) = case(CALM, 0).await else { return };
         abandon(&case, &["small"]).await;
         case.store.begin_multipart("large", None).await.unwrap();
-        assert_eq!(case.proxy.multiparts(), 1);
+        assert_eq!(case.proxy.multiparts(), usize::from(is_known(Asked::Create)));
         case.proxy.inject(Rule::on(asked, fault));
         let first = case.store.sweep(Duration::ZERO, &HashSet::new()).await;
         assert_eq!(case.proxy.struck(), 1, "{asked:?} {fault:?}");
@@ -36,7 +37,7 @@ async fn a_sweep_that_fails_is_finished_by_the_next() {
 
 #[tokio::test]
 async fn an_upload_that_cannot_be_removed_protects_no_other() {
-    let Some(case) = case(CALM, 0).await else { return };
+    let Some(case) = case_with_multiparts(CALM, 0).await else { return };
     abandon(&case, &["small-1", "small-2", "small-3"]).await;
     for name in ["stuck", "large"] {
         case.store.begin_multipart(name, None).await.unwrap();
@@ -53,7 +54,7 @@ async fn an_upload_that_cannot_be_removed_protects_no_other() {
 /// no longer knows.
 #[tokio::test]
 async fn a_multipart_that_may_not_be_ended_does_not_keep_its_upload() {
-    let Some(case) = case(CALM, 0).await else { return };
+    let Some(case) = case_with_multiparts(CALM, 0).await else { return };
     case.store.begin_multipart("large", None).await.unwrap();
     case.proxy.inject(Rule::on(Asked::Abort, Fault::Answer(403, "AccessDenied")).always());
     case.store.abort("large").await.unwrap();
@@ -88,7 +89,7 @@ async fn a_storage_that_removes_nothing_is_not_asked_for_ever() {
 #[tokio::test]
 async fn a_removal_whose_connection_breaks_is_asked_for_once_more() {
     for fault in [Fault::Cut, Fault::Reset, Fault::LoseAnswer] {
-        for asked in [Asked::Abort, Asked::Delete] {
+        for asked in [Asked::Abort, Asked::Delete].into_iter().filter(|asked| is_known(*asked)) {
             let Some(case) = case(CALM, 1).await else { return };
             case.store.begin_multipart("large", None).await.unwrap();
             case.proxy.inject(Rule::on(asked, fault));
