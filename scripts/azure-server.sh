@@ -25,7 +25,7 @@ if [ ! -e "$folder/complete" ]; then
   mkdir -p "$folder"
   cp "$lock/package.json" "$lock/package-lock.json" "$folder"
   # What its packages would run while they are installed is for other uses than this one.
-  (cd "$folder" && nice -n 10 npm ci --omit=dev --ignore-scripts --no-audit --no-fund >npm.log 2>&1) || {
+  (cd "$folder" && nice -n 10 timeout 300 npm ci --omit=dev --ignore-scripts --no-audit --no-fund --fetch-retries 1 >npm.log 2>&1) || {
     tail -n 5 "$folder/npm.log" >&2
     missing 'npm cannot install Azurite'
   }
