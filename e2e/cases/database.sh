@@ -101,3 +101,5 @@ expect_http 'pushes work' 200 GET "/v2/$app/manifests/v2" "${AS_ADMIN[@]}"
 after=$(files_of "${HAVEN_PIDS[0]}")
 expect "nothing leaked ($before open files before, $after after)" test "$after" -le $((before + 40))
 for pid in "${HAVEN_PIDS[@]}"; do expect 'it is the same process' alive "$pid"; done
+# The server that was started last would wait for whoever is connected.
+finish_haven
