@@ -11,6 +11,8 @@ optional=
 [ $# -gt 0 ] || { echo "usage: $0 [--if-any] COMMAND [ARGUMENT…]" >&2 && exit 2; }
 
 here=$(dirname "$0")
+# shellcheck source=scripts/throw-away.sh
+. "$here/throw-away.sh"
 status=0
 program=$("$here/azure-server.sh") || status=$?
 if [ "$status" = 69 ] && [ -n "$optional" ]; then
@@ -19,54 +21,20 @@ if [ "$status" = 69 ] && [ -n "$optional" ]; then
 fi
 [ "$status" = 0 ] || exit "$status"
 
-folder=$(mktemp -d "${TMPDIR:-/tmp}/haven-azure.XXXXXX")
-server=
+throw_away azure
+mkdir -p "$folder/data"
 account=haven
 key=aGF2ZW4tdGVzdC1zZWNyZXQtb2YtMjQh
 
-# shellcheck disable=SC2317 # called by the trap
-end() {
-  if [ -n "$server" ]; then
-    kill "$server" 2>/dev/null || true
-    wait "$server" 2>/dev/null || true
-  fi
-  rm -rf "$folder"
-}
-trap end EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
-mkdir -p "$folder/data"
-
-# A port can be taken between the look and the start, so there are several tries.
-answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-
-start() {
+# shellcheck disable=SC2317 # called by start_server
+launch() {
   # The server dies with us even when nothing is left to run the trap.
   AZURITE_ACCOUNTS="$account:$key" setpriv --pdeathsig TERM node "$program" --blobHost 127.0.0.1 --blobPort "$1" \
     --location "$folder/data" --silent --disableTelemetry >"$folder/server.log" 2>&1 </dev/null &
   server=$!
-  for _ in $(seq 300); do
-    kill -0 "$server" 2>/dev/null || break
-    answers "$1" && return 0
-    sleep 0.1
-  done
-  wait "$server" || true
-  server=
-  return 1
 }
-
-for _ in 1 2 3 4 5; do
-  port=$((20000 + RANDOM % 12000))
-  answers "$port" && continue
-  if start "$port"; then
-    break
-  fi
-done
-[ -n "$server" ] || {
-  tail -n 20 "$folder/server.log" >&2
-  exit 1
-}
+ready() { answers "$1"; }
+start_server
 node "$here/azurite/container.mjs" "http://127.0.0.1:$port" "$account" "$key" haven
 
 unset HAVEN_TEST_S3 HAVEN_TEST_S3_FOLDER HAVEN_TEST_GCS

@@ -7,6 +7,9 @@
 # survives, so it does without fsync.
 set -euo pipefail
 
+# shellcheck source=scripts/throw-away.sh
+. "$(dirname "$0")/throw-away.sh"
+
 [ $# -gt 0 ] || { echo "usage: $0 COMMAND [ARGUMENT…]" >&2 && exit 2; }
 
 # Debian keeps the server's programs off the path, one folder for each version.
@@ -14,20 +17,7 @@ initdb=$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1 || 
 bin=$(dirname "$(readlink -f "${initdb:-/}")")
 [ -x "$bin/initdb" ] || { echo "with-postgres: no PostgreSQL server here; scripts/setup.sh test installs one" >&2 && exit 1; }
 
-folder=$(mktemp -d "${TMPDIR:-/tmp}/haven-postgres.XXXXXX")
-server=
-
-# shellcheck disable=SC2317 # called by the trap
-end() {
-  if [ -n "$server" ]; then
-    kill -INT "$server" 2>/dev/null || true # fast shutdown: does not wait for clients
-    wait "$server" 2>/dev/null || true
-  fi
-  rm -rf "$folder"
-}
-trap end EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+throw_away postgres INT # fast shutdown: does not wait for clients
 
 # PostgreSQL refuses to run as root. The server dies with us even when nothing is left to run the trap.
 as_owner=(setpriv --pdeathsig INT)
@@ -48,39 +38,16 @@ cd "$folder"
   exit 1
 }
 
-# A port can be taken between the look and the start, so there are several tries.
-answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-
-start() {
-  local port=$1
-  "${as_owner[@]}" "$bin/postgres" -D "$folder/data" -p "$port" -k "$folder" \
+# shellcheck disable=SC2317 # called by start_server
+launch() {
+  "${as_owner[@]}" "$bin/postgres" -D "$folder/data" -p "$1" -k "$folder" \
     -c listen_addresses=127.0.0.1 -c max_connections=400 -c shared_buffers=64MB \
     -c fsync=off -c synchronous_commit=off -c full_page_writes=off >"$folder/server.log" 2>&1 </dev/null &
   server=$!
-  for _ in $(seq 600); do
-    kill -0 "$server" 2>/dev/null || break
-    # The file has a ready line once the server takes connections.
-    [ "$(sed -n 8p "$folder/data/postmaster.pid" 2>/dev/null | tr -d ' ')" = ready ] && return 0
-    sleep 0.1
-  done
-  # It has ended, or takes for ever.
-  kill -INT "$server" 2>/dev/null || true
-  wait "$server" || true
-  server=
-  return 1
 }
-
-for _ in 1 2 3 4 5; do
-  port=$((20000 + RANDOM % 12000))
-  answers "$port" && continue
-  if start "$port"; then
-    break
-  fi
-done
-[ -n "$server" ] || {
-  tail -n 20 "$folder/server.log" >&2
-  exit 1
-}
+# The file has a ready line once the server takes connections.
+ready() { [ "$(sed -n 8p "$folder/data/postmaster.pid" 2>/dev/null | tr -d ' ')" = ready ]; }
+start_server
 
 cd "$OLDPWD"
 "$bin/createdb" -h 127.0.0.1 -p "$port" -U haven haven

@@ -2,7 +2,8 @@
 //!
 //! While one batch comes from the network, those before are written and hashed on two blocking threads. Threads are
 //! held only while they work, so that a thousand slow clients cost no thread, and those that pause no memory for what they
-//! sent; large batches share a bounded memory. Every [`FLUSH_EVERY`] bytes a sync starts beside all this, so that little is left for the last one to do.
+//! sent; large batches share a bounded memory. Every [`FLUSH_EVERY`] bytes a sync starts beside all this, so that little is
+//! left for the last one to do.
 
 use std::collections::VecDeque;
 use std::fs::File;
